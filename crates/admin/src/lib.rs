@@ -1,0 +1,1 @@
+//! Role admin: topic to owner, batch, forward, retry.

@@ -1,0 +1,1 @@
+//! Role web: auth, Slack's methods, the write path, internal reads.

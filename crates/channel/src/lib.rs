@@ -1,0 +1,1 @@
+//! Role channel: live topics in memory, order, recent history, one copy per gateway.

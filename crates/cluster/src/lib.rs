@@ -1,0 +1,1 @@
+//! The ring: slots, owners, epochs, and their replacement.

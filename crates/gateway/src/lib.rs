@@ -1,0 +1,1 @@
+//! Role gateway: sessions, subscriptions, resume, budgets.

@@ -1,0 +1,1 @@
+//! Tests only: starts real nodes and peers, checks histories.

@@ -1,0 +1,1 @@
+//! Supervised tasks, drain, clock, HTTP listener, telemetry.

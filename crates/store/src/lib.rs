@@ -1,0 +1,1 @@
+//! The durable store: one file per aggregate, embedded SQLite engine.

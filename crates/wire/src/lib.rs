@@ -1,0 +1,1 @@
+//! What clients see: Slack's objects, events and error codes, and our own realtime frames.
