@@ -1,1 +1,24 @@
-//! Ids, positions, messages and events: values without I/O, clock or wire format.
+//! Ids, positions, messages and events: values without I/O, async, clock or wire format.
+//!
+//! Reading order: [`id`], [`position`], [`text`], [`principal`], [`user`], [`channel`], [`message`],
+//! [`event`].
+
+pub mod channel;
+pub mod event;
+pub mod id;
+pub mod message;
+pub mod node;
+pub mod position;
+pub mod principal;
+pub mod text;
+pub mod user;
+
+pub use channel::{Channel, ChannelKind, ChannelName, Described, Membership, NameError};
+pub use event::{Event, EventKind, Head, Parent, ReactionChange, WriteTimes};
+pub use id::{AppId, BotId, ChannelId, IdError, SessionId, Topic, TopicId, TopicKind, UserId, WorkspaceId};
+pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
+pub use node::{Epoch, NodeId, SlotName, TraceId};
+pub use position::{Generation, Micros, Position, Seq, Ts};
+pub use principal::{Credential, CredentialId, Principal, Role, Scopes};
+pub use text::{MessageText, TextError};
+pub use user::{User, UserKind, Workspace};

@@ -1,1 +1,8 @@
-//! Supervised tasks, drain, clock, HTTP listener, telemetry.
+//! What every role runs on: clock, supervised tasks and drain, the HTTP listener, telemetry.
+
+pub mod clock;
+pub mod tasks;
+pub mod telemetry;
+
+pub use clock::Clock;
+pub use tasks::{OnEnd, Tasks};

@@ -1,0 +1,173 @@
+//! Events: the durable changes of a topic.
+
+use crate::{Channel, ChannelId, Message, Micros, Position, Replies, Seq, Topic, Ts, User, UserId};
+
+/// One durable change of a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Of which topic.
+    pub topic: Topic,
+    /// Where in it.
+    pub position: Position,
+    /// When it was committed: Slack's `event_ts`.
+    pub at: Ts,
+    /// What changed.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// Its place in the topic.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.position.seq
+    }
+}
+
+/// A thread's parent as an event left it. Absolute, so that applying it twice is harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The parent's ts.
+    pub ts: Ts,
+    /// The thread under it; `None` when the last reply is gone.
+    pub replies: Option<Replies>,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// A message was posted. Channel topic.
+    Message {
+        /// The message.
+        message: Box<Message>,
+        /// The parent, when it is a reply.
+        parent: Option<Parent>,
+    },
+    /// A message's content changed. Channel topic.
+    MessageChanged {
+        /// As it is now.
+        message: Box<Message>,
+        /// As it was before; unknown in catch-up.
+        previous: Option<Box<Message>>,
+    },
+    /// A message was deleted. Channel topic.
+    MessageDeleted {
+        /// Which.
+        ts: Ts,
+        /// Its thread, when it was in one.
+        thread: Option<Ts>,
+        /// As it was before; never in catch-up: deleted content does not come back.
+        previous: Option<Box<Message>>,
+        /// The parent, when it was a reply.
+        parent: Option<Parent>,
+        /// What remains in its place, when it was a parent with replies.
+        tombstone: Option<Box<Message>>,
+    },
+    /// Somebody reacted. Channel topic.
+    ReactionAdded(ReactionChange),
+    /// Somebody took a reaction back. Channel topic.
+    ReactionRemoved(ReactionChange),
+    /// Somebody is in the channel from here on. Channel topic.
+    MemberJoined {
+        /// Who.
+        user: UserId,
+        /// Who invited them.
+        inviter: Option<UserId>,
+        /// Kind, for `channel_type`.
+        kind: crate::ChannelKind,
+    },
+    /// Somebody is not in the channel any more. Channel topic.
+    MemberLeft {
+        /// Who.
+        user: UserId,
+        /// Who removed them; `None`: they left.
+        by: Option<UserId>,
+        /// Kind, for `channel_type`.
+        kind: crate::ChannelKind,
+    },
+    /// A private channel was archived. Channel topic.
+    GroupArchived {
+        /// Who did it.
+        user: UserId,
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The person is in the conversation now (joined, was invited, opened a DM). User topic.
+    Joined {
+        /// The conversation.
+        channel: Box<Channel>,
+        /// Position of the join in the channel.
+        at: Position,
+    },
+    /// The person is not in the channel any more. User topic.
+    Left {
+        /// The channel.
+        channel: ChannelId,
+        /// Its kind.
+        kind: crate::ChannelKind,
+        /// Who removed them; `None`: they left.
+        by: Option<UserId>,
+        /// Position of the removal in the channel.
+        at: Position,
+    },
+    /// The person read up to a message. User topic.
+    Marked {
+        /// The conversation.
+        channel: ChannelId,
+        /// Its kind.
+        kind: crate::ChannelKind,
+        /// Read up to here.
+        ts: Ts,
+        /// Mentions that are left after it.
+        mention_count: u64,
+        /// Whether newer messages count as unread.
+        has_unreads: bool,
+    },
+    /// A public channel was created. Workspace topic.
+    ChannelCreated(Box<Channel>),
+    /// A public channel was archived. Workspace topic.
+    ChannelArchived {
+        /// Who did it.
+        user: UserId,
+        /// Which.
+        channel: ChannelId,
+    },
+    /// Somebody has an account now. Workspace topic.
+    TeamJoin(Box<User>),
+    /// Somebody's profile or standing changed. Workspace topic.
+    UserChange(Box<User>),
+    /// The seq exists and has nothing to show any more (catch-up of deleted content).
+    Nothing,
+}
+
+/// One person's emoji under one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReactionChange {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The message.
+    pub ts: Ts,
+    /// Who reacted.
+    pub user: UserId,
+    /// Short name without colons.
+    pub name: String,
+    /// Author of the message.
+    pub item_user: UserId,
+}
+
+/// A topic and how far its log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The topic.
+    pub topic: Topic,
+    /// Its last event.
+    pub position: Position,
+}
+
+/// When an accepted write passed which step; microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WriteTimes {
+    /// The web role had authenticated the request and queued it.
+    pub accepted: Micros,
+    /// The store had committed it.
+    pub committed: Micros,
+}
