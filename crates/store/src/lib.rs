@@ -1,1 +1,13 @@
-//! The durable store: one file per aggregate, embedded SQLite engine.
+//! The durable store: what was acknowledged, for ever. It publishes nothing and knows no other role.
+//!
+//! Two halves. [`Log`] is the write side: one per shard and process, fed batches by the appender; it
+//! decides each item in order and commits. [`Store`] is the read side: every method is one read
+//! transaction. `append` decides, `sql` speaks to the engine, one file per aggregate holds its rows.
+
+pub mod error;
+pub mod read;
+pub mod write;
+
+pub use error::{CommitError, OpenError, Refusal, StoreError};
+pub use read::*;
+pub use write::*;

@@ -1,0 +1,243 @@
+//! The read side: every method is one read transaction.
+
+use async_trait::async_trait;
+use model::{
+    Channel, ChannelId, ChannelKind, CredentialId, Event, Head, Membership, Message, Micros, Position,
+    Principal, Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
+};
+
+use crate::{SecretHash, StoreError};
+
+/// Reads of a shard. Rights are the caller's business, except where a viewer is named.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Every workspace, at most 100 (more than that are found by domain).
+    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError>;
+    /// One workspace.
+    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+    /// One workspace by its domain.
+    async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError>;
+
+    /// Who holds a secret, at the time `now`.
+    async fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError>;
+    /// Whether a credential is still good, at the time `now`: what a started session is checked by.
+    async fn credential_state(
+        &self,
+        workspace: WorkspaceId,
+        id: CredentialId,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError>;
+    /// The person with an address and their password hash.
+    async fn person_by_email(
+        &self,
+        workspace: WorkspaceId,
+        email: &str,
+    ) -> Result<Option<(User, Option<String>)>, StoreError>;
+    /// An invitation.
+    async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError>;
+
+    /// One person or bot user.
+    async fn user(&self, workspace: WorkspaceId, id: UserId) -> Result<Option<User>, StoreError>;
+    /// People and bots by id, at most `limit`, after an id.
+    async fn users(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError>;
+
+    /// One conversation and the viewer's membership. It is the caller who decides what a non-member learns.
+    async fn channel(
+        &self,
+        workspace: WorkspaceId,
+        id: ChannelId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError>;
+    /// Conversations by id.
+    async fn channels(
+        &self,
+        workspace: WorkspaceId,
+        query: ChannelsQuery,
+    ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError>;
+    /// People of a conversation by id, at most `limit`, after an id.
+    async fn members(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserId>, StoreError>;
+
+    /// One message as it is now; `None` if it was deleted without a trace.
+    async fn message(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Message>, StoreError>;
+    /// Messages of a channel, newest first; replies only when broadcast.
+    async fn history(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        range: Range,
+    ) -> Result<MessagePage, StoreError>;
+    /// Replies of a thread, oldest first, without the parent. `None`: there is no such parent.
+    async fn replies(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        parent: Ts,
+        range: Range,
+    ) -> Result<Option<ThreadPage>, StoreError>;
+
+    /// All that a person's client starts from.
+    async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError>;
+    /// Every topic that a person may see, with its head.
+    async fn topics(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Vec<(TopicId, Position)>, StoreError>;
+    /// Heads of topics, in the order asked.
+    async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError>;
+    /// Events of a topic after a position, oldest first, contents as they are now.
+    async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError>;
+    /// The position at which a message was posted.
+    async fn position_of(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Position>, StoreError>;
+
+    /// Heads of topics that changed since a mark of the last call (0 at first), and the next mark. The window
+    /// overlaps: a head may come twice, none is left out.
+    async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError>;
+
+    /// Copies the store to a new file while it is in use. `progress` gets pages done and pages in all.
+    async fn backup(
+        &self,
+        to: &std::path::Path,
+        progress: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<(), StoreError>;
+}
+
+/// What is known of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authenticated {
+    /// It is good.
+    Yes(Box<Principal>),
+    /// It never was.
+    Unknown,
+    /// It was revoked.
+    Revoked,
+    /// It has expired.
+    Expired,
+    /// Its person was deactivated.
+    Inactive,
+}
+
+/// An invitation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invite {
+    /// Who invites.
+    pub by: UserId,
+    /// Only this address.
+    pub email: Option<String>,
+    /// Until when.
+    pub expires: Micros,
+    /// How often it can still be used.
+    pub uses_left: u32,
+}
+
+/// Which conversations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelsQuery {
+    /// Whose memberships come along, and for whom private conversations are listed.
+    pub viewer: UserId,
+    /// Only conversations that this person is in (and, if it is another than the viewer, that the viewer
+    /// may see); `None`: all public ones and the viewer's own.
+    pub member: Option<UserId>,
+    /// Kinds wanted.
+    pub kinds: Vec<ChannelKind>,
+    /// Without archived ones.
+    pub exclude_archived: bool,
+    /// After this id.
+    pub after: Option<ChannelId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Newer than this ([`Ts::ZERO`]: from the beginning).
+    pub oldest: Ts,
+    /// Older than this ([`Ts::MAX`]: to the end).
+    pub latest: Ts,
+    /// The bounds themselves belong to it.
+    pub inclusive: bool,
+    /// At most so many.
+    pub limit: u32,
+    /// With `history`: when there are more than `limit`, return those nearest to `oldest` instead of those
+    /// nearest to `latest` (Slack does so when only `oldest` is given). Still newest first.
+    pub from_oldest: bool,
+}
+
+/// A page of a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessagePage {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// There are more in the range.
+    pub has_more: bool,
+    /// The channel's position when they were read.
+    pub position: Position,
+}
+
+/// A page of a thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadPage {
+    /// The parent (or, of a deleted one, its tombstone).
+    pub parent: Message,
+    /// The replies.
+    pub page: MessagePage,
+}
+
+/// All that a client starts from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BootSnapshot {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The person.
+    pub user: User,
+    /// Their conversations.
+    pub channels: Vec<(Channel, Membership)>,
+    /// Every topic that they may see, with its head.
+    pub topics: Vec<(TopicId, Position)>,
+}
+
+/// Events of a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventsRead {
+    /// Without a hole after the position asked for.
+    Events {
+        /// The events.
+        events: Vec<Event>,
+        /// The topic's head.
+        head: Position,
+    },
+    /// The position cannot be served: another generation, trimmed, or one that never was.
+    Reset {
+        /// The topic's head.
+        head: Position,
+    },
+    /// There is no such topic.
+    Unknown,
+}

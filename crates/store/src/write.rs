@@ -1,0 +1,420 @@
+//! The write side: what can be written, and what comes back.
+
+use async_trait::async_trait;
+use model::{
+    AppId, BotId, ChannelId, ChannelName, Credential, CredentialId, Draft, Event, Message, Micros, Role, Ts,
+    UserId, WorkspaceId,
+};
+
+use crate::{CommitError, Refusal};
+
+/// Most kinds of emoji under one message; Slack's limit is 23 for one person and 50 in all.
+pub const REACTION_KINDS_MAX: usize = 50;
+
+/// The write side of a shard.
+#[async_trait]
+pub trait Log: Send {
+    /// Decides each item in order, each seeing what its predecessors did, and commits all of them in one
+    /// transaction. Returns after the commit is durable; one outcome per item, in order.
+    ///
+    /// `now` is the wall clock; message `ts` never go back even if it does.
+    ///
+    /// # Errors
+    /// [`CommitError`]: what is known of the batch as a whole.
+    async fn commit(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError>;
+}
+
+/// One item of a batch: something to do, in one workspace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// Where.
+    pub workspace: WorkspaceId,
+    /// What.
+    pub kind: WriteKind,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// What the caller learns.
+    pub result: Result<Done, Refusal>,
+    /// The events that it made, in commit order. Empty for refusals and repeats.
+    pub events: Vec<Event>,
+}
+
+/// What the caller of a successful write learns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Done {
+    /// Nothing beyond success. Also for repeats that changed nothing, where Slack answers ok.
+    Ok,
+    /// [`WriteKind::Post`]: the message. `repeated`: the key was known and this is the first answer.
+    Posted {
+        /// As it is now.
+        message: Box<Message>,
+        /// Nothing was written.
+        repeated: bool,
+    },
+    /// [`WriteKind::Edit`].
+    Edited(Box<Message>),
+    /// [`WriteKind::OpenDirect`], [`WriteKind::CreateChannel`].
+    Channel {
+        /// Which.
+        id: ChannelId,
+        /// It was there (and, for a DM, open) before.
+        existed: bool,
+    },
+    /// [`WriteKind::Join`], [`WriteKind::Leave`]: `changed` is false when they were in (or not in) before.
+    Membership {
+        /// Something was written.
+        changed: bool,
+    },
+    /// [`WriteKind::Invite`]: per person, in order.
+    Invited(Vec<(UserId, Result<(), Refusal>)>),
+    /// [`WriteKind::SetTopic`], [`WriteKind::SetPurpose`]: `changed` is false when it was that before.
+    Described {
+        /// Something was written.
+        changed: bool,
+    },
+    /// [`WriteKind::AcceptInvite`], [`WriteKind::CreateWorkspace`], [`WriteKind::AddPerson`], [`WriteKind::AddBot`].
+    Person {
+        /// Their workspace.
+        workspace: WorkspaceId,
+        /// Who.
+        user: UserId,
+    },
+    /// [`WriteKind::RevokeSessions`], [`WriteKind::RevokeCredential`]: what ended.
+    Revoked(Vec<CredentialId>),
+    /// [`WriteKind::UseTicket`]: what the ticket was made for.
+    Ticket(Ticket),
+    /// [`WriteKind::ShiftGenerations`]: how many topics.
+    Count(u64),
+}
+
+/// Who does something, for the rights checks inside the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By {
+    /// Person or bot user.
+    pub user: UserId,
+    /// Their standing.
+    pub role: Role,
+}
+
+/// What can be written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WriteKind {
+    /// Post a message. The key is looked up before membership is checked: a retry gets its first answer
+    /// whatever happened since. A bot with `public_without_membership` posts to public channels that
+    /// it is not in (scope `chat:write.public`).
+    Post {
+        /// The message.
+        draft: Box<Draft>,
+        /// May post to public channels without being in them.
+        public_without_membership: bool,
+    },
+    /// Change a message's content. `None` leaves a part as it is; `Some("")` removes blocks or attachments.
+    Edit {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who edits: only the author may.
+        by: By,
+        /// New text.
+        text: Option<model::MessageText>,
+        /// New blocks, a JSON array.
+        blocks: Option<String>,
+        /// New attachments, a JSON array.
+        attachments: Option<String>,
+        /// New metadata, a JSON object.
+        metadata: Option<String>,
+        /// Also show a reply in the channel.
+        broadcast: Option<bool>,
+        /// Who the new text mentions.
+        mentions: Vec<UserId>,
+        /// The new text mentions everybody.
+        mentions_everyone: bool,
+    },
+    /// Delete a message: its author, or an admin.
+    Delete {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who.
+        by: By,
+    },
+    /// Add a reaction.
+    React {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who: must be in the channel, or the channel is public.
+        by: By,
+        /// Short name without colons.
+        name: String,
+    },
+    /// Take one's reaction back.
+    Unreact {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who.
+        by: By,
+        /// Short name without colons.
+        name: String,
+    },
+    /// Create a channel; its creator is in it.
+    CreateChannel {
+        /// Its id: the caller draws it, so that a repeat of the batch makes the same.
+        id: ChannelId,
+        /// Its name.
+        name: ChannelName,
+        /// By invitation only.
+        private: bool,
+        /// Who.
+        by: By,
+    },
+    /// Find or make the DM or group DM of these people.
+    OpenDirect {
+        /// Its id if it must be made; a DM's for up to one other, a channel's for a group DM.
+        id: ChannelId,
+        /// Who opens.
+        by: By,
+        /// The others, without duplicates and without the opener; empty: the DM with oneself.
+        others: Vec<UserId>,
+        /// Do not make it (`prevent_creation`): [`Refusal::ChannelNotFound`] if there is none.
+        only_existing: bool,
+    },
+    /// Join a public channel.
+    Join {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+    },
+    /// Leave a channel.
+    Leave {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+    },
+    /// Bring people into a channel. One's own id is refused per person as [`Refusal::NotAllowed`].
+    Invite {
+        /// Channel.
+        channel: ChannelId,
+        /// Who invites: must be in the channel.
+        by: By,
+        /// Whom.
+        users: Vec<UserId>,
+        /// Invite those that can be although others cannot (`force`). Otherwise one refusal refuses all.
+        force: bool,
+    },
+    /// Remove somebody from a channel.
+    Kick {
+        /// Channel.
+        channel: ChannelId,
+        /// Who removes: must be in the channel, and an admin for public channels.
+        by: By,
+        /// Whom.
+        user: UserId,
+    },
+    /// Set the topic of a channel.
+    SetTopic {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+        /// At most 250 characters, checked by the caller.
+        value: String,
+    },
+    /// Set the purpose of a channel.
+    SetPurpose {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+        /// At most 250 characters, checked by the caller.
+        value: String,
+    },
+    /// Archive a channel.
+    Archive {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+    },
+    /// Move one's read cursor, forwards or backwards.
+    Mark {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+        /// Read up to here.
+        ts: Ts,
+    },
+    /// Create the workspace of [`Write::workspace`] with its owner, `general` and `random`.
+    CreateWorkspace {
+        /// Display name.
+        name: String,
+        /// Lower-case name in addresses, unique in the installation.
+        domain: String,
+        /// Id of the general channel.
+        general: ChannelId,
+        /// Id of the random channel.
+        random: ChannelId,
+        /// The owner.
+        owner: Box<NewPerson>,
+        /// Refuse ([`Refusal::AlreadySetUp`]) when there is any workspace.
+        only_first: bool,
+    },
+    /// Add a person; they join the default channels (general, random).
+    AddPerson(Box<NewPerson>),
+    /// Add a bot, its app and its user. It is in no channel.
+    AddBot {
+        /// Its user.
+        user: UserId,
+        /// Itself.
+        bot: BotId,
+        /// Its app.
+        app: AppId,
+        /// Handle and display name.
+        name: String,
+    },
+    /// Use an invitation: as [`WriteKind::AddPerson`], if the code is valid.
+    AcceptInvite {
+        /// Hash of the code.
+        code: SecretHash,
+        /// Who.
+        person: Box<NewPerson>,
+    },
+    /// Make an invitation.
+    CreateInvite(NewInvite),
+    /// Store a token or session.
+    AddCredential(NewCredential),
+    /// Revoke one credential.
+    RevokeCredential {
+        /// Which.
+        id: CredentialId,
+    },
+    /// Revoke a person's browser sessions.
+    RevokeSessions {
+        /// Whose.
+        user: UserId,
+    },
+    /// Set a person's password (and revoke nothing).
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// PHC string of argon2id.
+        password_hash: String,
+    },
+    /// Store a ticket for a WebSocket.
+    AddTicket(Ticket),
+    /// Redeem a ticket, once, before it expires.
+    UseTicket {
+        /// Hash of the ticket.
+        secret: SecretHash,
+    },
+    /// Raise the generation of every topic of the workspace (after a restore).
+    ShiftGenerations,
+}
+
+/// SHA-256 of a secret. Secrets themselves are never stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl std::fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+impl SecretHash {
+    /// Hashes a secret.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        use sha2::Digest;
+        Self(sha2::Sha256::digest(secret.as_bytes()).into())
+    }
+
+    /// The name of the credential in revocations and logs: the first 16 bytes of the hash.
+    #[must_use]
+    pub fn credential_id(&self) -> CredentialId {
+        let mut id = [0; 16];
+        id.iter_mut().zip(self.0).for_each(|(to, from)| *to = from);
+        CredentialId(id)
+    }
+}
+
+/// A person to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPerson {
+    /// Their id.
+    pub id: UserId,
+    /// Handle; made unique by a number if it is taken.
+    pub name: String,
+    /// Full name.
+    pub real_name: String,
+    /// Address, lower case.
+    pub email: String,
+    /// PHC string of argon2id; `None`: cannot sign in by password.
+    pub password_hash: Option<String>,
+    /// Standing.
+    pub role: Role,
+    /// IANA time zone.
+    pub tz: String,
+}
+
+/// An invitation to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInvite {
+    /// Hash of the code.
+    pub code: SecretHash,
+    /// Who invites.
+    pub by: UserId,
+    /// Only this address, lower case.
+    pub email: Option<String>,
+    /// Until when, microseconds since 1970.
+    pub expires: Micros,
+    /// How often, at least 1.
+    pub uses_max: u32,
+}
+
+/// A token or session to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCredential {
+    /// Hash of the secret.
+    pub secret: SecretHash,
+    /// Kind.
+    pub kind: Credential,
+    /// As whom it acts; app-level tokens as nobody.
+    pub user: Option<UserId>,
+    /// The bot.
+    pub bot: Option<BotId>,
+    /// The app.
+    pub app: Option<AppId>,
+    /// Comma-separated scopes; ignored for sessions, which may do everything.
+    pub scopes: String,
+    /// Until when; `None`: for ever.
+    pub expires: Option<Micros>,
+}
+
+/// A ticket for a WebSocket, and the session that it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Hash of the ticket.
+    pub secret: SecretHash,
+    /// As whom.
+    pub user: UserId,
+    /// What bought it.
+    pub credential: CredentialId,
+    /// For RTM instead of our own protocol.
+    pub rtm: bool,
+    /// A cookie bought it: the handshake needs an allowed Origin.
+    pub needs_origin: bool,
+    /// Until when.
+    pub expires: Micros,
+}
