@@ -1,0 +1,315 @@
+/**
+ * The last step of a message's way: frames, snapshots and the person's own actions become the next
+ * state. Pure: no clock, no network. What has to happen outside comes back as effects.
+ *
+ * Two rules make every interleaving end in the same view:
+ * - a topic's events are applied in the order of their seq, each once; a hole is pulled;
+ * - every part of the state knows the seq that it contains, so a snapshot may be older or newer than
+ *   the position: what it lacks is applied to it again, what it contains is not.
+ */
+import type { Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
+import { compareTs } from "../wire/types";
+import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
+import type { Effect } from "./events";
+import { change, emptyLog, findRow, merge, put, remove } from "./log";
+import type { Page } from "./log";
+import { channelOf, initialState, logKey } from "./state";
+import type { LogKey, Pending, State, TopicState } from "./state";
+
+export type { Effect } from "./events";
+
+/** Everything that can change the state. */
+export type Input =
+  /** A frame of the socket. */
+  | { type: "frame"; frame: TopicFrames | WireEvent; now: number }
+  /** The socket is new: pulls that were under way are not answered any more. */
+  | { type: "connected" }
+  /** A snapshot is being fetched: events from here on are remembered until it comes. `log` undefined: a boot. */
+  | { type: "fetching"; log?: LogKey }
+  /** It did not come. */
+  | { type: "fetch_failed"; log?: LogKey }
+  | { type: "booted"; boot: Boot }
+  | { type: "page"; log: LogKey; epoch: number; page: Omit<Page, "v">; p: EventPosition | undefined }
+  | { type: "users"; users: readonly User[] }
+  /** Unloads a log, for instance to open it again at its end. */
+  | { type: "unload"; log: LogKey }
+  /** One's own message: queued, and what became of it. */
+  | { type: "send"; pending: Pending }
+  | { type: "send_status"; log: LogKey; id: string; status: Pending["status"]; error?: string; refused?: boolean; ts?: Ts }
+  | { type: "discard"; log: LogKey; id: string }
+  /** What the server is about to confirm, shown at once. */
+  | { type: "guess_edit"; channel: string; ts: Ts; text: string }
+  | { type: "guess_delete"; channel: string; ts: Ts }
+  | { type: "guess_reaction"; channel: string; ts: Ts; name: string; added: boolean }
+  | { type: "guess_read"; channel: string; ts: Ts }
+  | { type: "typing_expired"; now: number }
+  | { type: "sign_out" };
+
+/** The next state, and what has to be done. */
+export interface Step {
+  state: State;
+  effects: Effect[];
+}
+
+/** Somebody who types is shown for this long after their last sign, milliseconds. */
+export const TYPING_MS = 5_000;
+
+export function apply(state: State, input: Input): Step {
+  const effects: Effect[] = [];
+  return { state: next(state, input, effects), effects };
+}
+
+function next(state: State, input: Input, effects: Effect[]): State {
+  switch (input.type) {
+    case "frame":
+      return applyFrame(state, input.frame, input.now, effects);
+    case "connected":
+      return mapTopics(state, (topic) => ({ ...topic, pulling: false }));
+    case "fetching":
+      return hold(state, input.log, 1);
+    case "fetch_failed":
+      return hold(state, input.log, -1);
+    case "booted":
+      return applyBoot(state, input.boot, effects);
+    case "page":
+      return applyPage(state, input, effects);
+    case "users":
+      return putUsers(state, input.users);
+    case "unload":
+      return mapLog(state, input.log, (log) => ({ ...emptyLog, epoch: log.epoch + 1 }));
+    case "send":
+      return mapPending(state, logKey(input.pending.channel, input.pending.thread), (list) => [...list, input.pending]);
+    case "send_status":
+      return sendStatus(state, input);
+    case "discard":
+      return mapPending(state, input.log, (list) => list.filter((it) => it.id !== input.id));
+    case "guess_edit":
+      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => ({ ...message, text: input.text })));
+    case "guess_delete":
+      return mapLogs(state, input.channel, (log) => {
+        const row = findRow(log, input.ts);
+        return row?.message.reply_count ? log : remove(log, input.ts, undefined);
+      });
+    case "guess_reaction":
+      return mapLogs(state, input.channel, (log) =>
+        change(log, input.ts, undefined, (message) => reacted(message, input.name, state.self?.id ?? "", input.added)),
+      );
+    case "guess_read": {
+      const it = state.conversations[input.channel];
+      return it === undefined ? state : putConversation(state, readUpTo(it, input.ts, undefined));
+    }
+    case "typing_expired":
+      return expireTyping(state, input.now);
+    case "sign_out":
+      return initialState;
+  }
+}
+
+// --- Frames ---------------------------------------------------------------------------------------
+
+function applyFrame(state: State, frame: TopicFrames | WireEvent, now: number, effects: Effect[]): State {
+  switch (frame.type) {
+    case "_page":
+      return applyRange(state, frame as Extract<TopicFrames, { type: "_page" }>, effects);
+    case "_live": {
+      const { t, g, s } = frame as Extract<TopicFrames, { type: "_live" }>;
+      const topic = state.topics[t];
+      const revived = revive(state, t);
+      if (topic === undefined) return putTopic(revived, t, { g, s, pulling: false, holds: 0, recent: [] });
+      const reached = putTopic(revived, t, { ...topic, pulling: false });
+      return !topic.pulling && (topic.g !== g || topic.s < s) ? pull(reached, t, effects) : reached;
+    }
+    case "_skip": {
+      const { t, g, s } = frame as Extract<TopicFrames, { type: "_skip" }>;
+      return advance(state, t, g, s, undefined, effects);
+    }
+    case "_head": {
+      const { t, g, s } = frame as Extract<TopicFrames, { type: "_head" }>;
+      const topic = state.topics[t];
+      return topic === undefined || topic.g !== g || topic.s < s ? pull(state, t, effects) : state;
+    }
+    case "_reset": {
+      const { t, g, s } = frame as Extract<TopicFrames, { type: "_reset" }>;
+      effects.push({ kind: "boot" });
+      const dropped = mapLogs(state, t, (log) => ({ ...emptyLog, epoch: log.epoch + 1 }));
+      return putTopic(dropped, t, { g, s, pulling: false, holds: state.topics[t]?.holds ?? 0, recent: [] });
+    }
+    case "_gone":
+      return applyGone(state, (frame as Extract<TopicFrames, { type: "_gone" }>).t);
+  }
+  const event = frame as WireEvent;
+  if (event._p === undefined) return applySignal(state, event, now);
+  const { t, g, s } = event._p;
+  return advance(state, t, g, s, event, effects);
+}
+
+/** The one place where a position moves forward by live events. */
+function advance(state: State, t: TopicId, g: number, s: number, event: WireEvent | undefined, effects: Effect[]): State {
+  const topic = state.topics[t];
+  if (topic === undefined || topic.g !== g) return pull(state, t, effects);
+  if (s <= topic.s) return state;
+  if (s > topic.s + 1) return pull(state, t, effects);
+  return take(state, t, s, event, effects);
+}
+
+/** Catch-up: everything after the position and up to `to`. */
+function applyRange(state: State, page: Extract<TopicFrames, { type: "_page" }>, effects: Effect[]): State {
+  const topic = state.topics[page.t];
+  if (topic === undefined || topic.g !== page.g || page.from > topic.s) return pull(state, page.t, effects);
+  let next = state;
+  for (const event of page.events) {
+    const s = event._p?.s;
+    if (s !== undefined && s > next.topics[page.t]!.s && s <= page.to) next = take(next, page.t, s, event, effects);
+  }
+  const reached = next.topics[page.t];
+  return reached === undefined || reached.s >= page.to ? next : putTopic(next, page.t, { ...reached, s: page.to });
+}
+
+function take(state: State, t: TopicId, s: number, event: WireEvent | undefined, effects: Effect[]): State {
+  const topic = state.topics[t]!;
+  const recent = event !== undefined && topic.holds > 0 ? [...topic.recent, event] : topic.recent;
+  const moved = putTopic(state, t, { ...topic, s, recent });
+  return event === undefined ? moved : applyEvent(moved, event, s, effects);
+}
+
+function pull(state: State, t: TopicId, effects: Effect[]): State {
+  const topic = state.topics[t] ?? { g: 0, s: 0, pulling: false, holds: 0, recent: [] };
+  if (topic.pulling) return state;
+  if (state.topics[t] === undefined && state.conversations[t] === undefined) return state;
+  effects.push({ kind: "pull", t, g: topic.g, s: topic.s });
+  return putTopic(state, t, { ...topic, pulling: true });
+}
+
+function applyGone(state: State, t: TopicId): State {
+  const { [t]: _, ...topics } = state.topics;
+  const it = state.conversations[t];
+  const kept = { ...forget(state, t), topics };
+  return it === undefined ? kept : putConversation(kept, { ...it, gone: true });
+}
+
+/** A channel that was gone and comes alive is there again. */
+function revive(state: State, t: TopicId): State {
+  const it = state.conversations[t];
+  return it?.gone ? putConversation(state, { ...it, gone: false }) : state;
+}
+
+function applySignal(state: State, event: WireEvent, now: number): State {
+  if (event.type === "user_typing") {
+    const user = event.user as string;
+    if (user === state.self?.id) return state;
+    const key = logKey(event.channel as string, event.thread_ts as Ts | undefined);
+    return { ...state, typing: { ...state.typing, [key]: { ...state.typing[key], [user]: now + TYPING_MS } } };
+  }
+  if (event.type === "message" && event.is_ephemeral === true) {
+    const message = event as unknown as Message;
+    const key = logKey(event.channel as string, message.thread_ts);
+    // No snapshot has it, so none may take it away.
+    return mapLog(state, key, (log) => put(log, { ...message, subtype: "ephemeral" }, Number.MAX_SAFE_INTEGER));
+  }
+  return state;
+}
+
+function expireTyping(state: State, now: number): State {
+  let changed = false;
+  const typing: Record<LogKey, Record<string, number>> = {};
+  for (const [key, users] of Object.entries(state.typing)) {
+    const left = Object.entries(users).filter(([, until]) => until > now);
+    if (left.length !== Object.keys(users).length) changed = true;
+    if (left.length > 0) typing[key] = Object.fromEntries(left);
+  }
+  return changed ? { ...state, typing } : state;
+}
+
+// --- Snapshots ------------------------------------------------------------------------------------
+
+/** Starts or ends the fetching of a snapshot: events of the topic are remembered meanwhile. */
+function hold(state: State, log: LogKey | undefined, by: 1 | -1): State {
+  const ids = log === undefined ? Object.keys(state.topics) : [channelOf(log)];
+  let next = state;
+  if (log !== undefined && state.logs[log] === undefined) next = { ...next, logs: { ...next.logs, [log]: emptyLog } };
+  for (const t of ids) {
+    const topic = next.topics[t];
+    if (topic === undefined) continue;
+    const holds = Math.max(0, topic.holds + by);
+    next = putTopic(next, t, { ...topic, holds, recent: holds === 0 ? [] : topic.recent });
+  }
+  return next;
+}
+
+/** Applies again what was applied while the snapshot was on its way and is not in it. */
+function replay(state: State, t: TopicId, after: number, effects: Effect[]): State {
+  let next = state;
+  for (const event of state.topics[t]?.recent ?? []) {
+    if (event._p !== undefined && event._p.s > after) next = applyEvent(next, event, event._p.s, effects);
+  }
+  return next;
+}
+
+function applyPage(state: State, input: Extract<Input, { type: "page" }>, effects: Effect[]): State {
+  const t = channelOf(input.log);
+  const topic = state.topics[t];
+  const log = state.logs[input.log];
+  const p = input.p;
+  const stale = log === undefined || log.epoch !== input.epoch || (p !== undefined && topic !== undefined && p.g !== topic.g);
+  if (stale) return hold(state, input.log, -1);
+  // Without a position of its own a page counts as read where the topic stands.
+  const v = p?.s ?? topic?.s ?? 0;
+  let next = mapLog(state, input.log, (it) => merge(it, { ...input.page, v }));
+  for (const message of input.page.messages) next = settle(next, t, message);
+  return hold(replay(next, t, v, effects), input.log, -1);
+}
+
+function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
+  const uv = boot._p[boot.self.id]?.[1] ?? 0;
+  const conversations: Record<string, State["conversations"][string]> = {};
+  for (const channel of boot.channels) {
+    const known = state.conversations[channel.id];
+    const fresh = conversationOf({ ...channel, is_member: true }, boot._p[channel.id]?.[1] ?? 0, uv);
+    conversations[channel.id] = known ? { ...fresh, counted: known.counted.filter((ts) => ts <= fresh.latest), ownTs: known.ownTs } : fresh;
+  }
+  const topics: Record<TopicId, TopicState> = { ...state.topics };
+  for (const [t, [g, s]] of Object.entries(boot._p)) topics[t] ??= { g, s, pulling: false, holds: 0, recent: [] };
+  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {} };
+  next = putUsers(next, [boot.self]);
+  for (const t of Object.keys(topics)) next = replay(next, t, boot._p[t]?.[1] ?? 0, effects);
+  return hold(next, undefined, -1);
+}
+
+// --- One's own messages ---------------------------------------------------------------------------
+
+function sendStatus(before: State, input: Extract<Input, { type: "send_status" }>): State {
+  const channel = channelOf(input.log);
+  const it = before.conversations[channel];
+  const moves = input.ts !== undefined && input.log === channel && it !== undefined && compareTs(input.ts, it.lastRead) > 0;
+  const state = moves ? putConversation(before, { ...readUpTo(it, input.ts!, undefined), ownTs: input.ts! }) : before;
+  const arrived = input.ts !== undefined && state.logs[input.log] !== undefined && findRow(state.logs[input.log]!, input.ts) !== undefined;
+  return mapPending(state, input.log, (list) =>
+    arrived
+      ? list.filter((it) => it.id !== input.id)
+      : list.map((it): Pending => {
+          if (it.id !== input.id) return it;
+          const { error: _e, refused: _r, ...rest } = it;
+          return {
+            ...rest,
+            status: input.status,
+            ...(input.error !== undefined ? { error: input.error } : {}),
+            ...(input.refused !== undefined ? { refused: input.refused } : {}),
+            ...(input.ts !== undefined ? { ts: input.ts } : {}),
+          };
+        }),
+  );
+}
+
+function mapPending(state: State, key: LogKey, edit: (list: readonly Pending[]) => readonly Pending[]): State {
+  return { ...state, pending: { ...state.pending, [key]: edit(state.pending[key] ?? []) } };
+}
+
+// --- Topics ---------------------------------------------------------------------------------------
+
+function putTopic(state: State, t: TopicId, topic: TopicState): State {
+  return { ...state, topics: { ...state.topics, [t]: topic } };
+}
+
+function mapTopics(state: State, edit: (topic: TopicState) => TopicState): State {
+  return { ...state, topics: Object.fromEntries(Object.entries(state.topics).map(([t, topic]) => [t, edit(topic)])) };
+}

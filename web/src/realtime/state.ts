@@ -1,0 +1,150 @@
+import type { Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
+import { compareTs } from "../wire/types";
+import type { Log } from "./log";
+
+/** Where messages are shown: a channel (`"C1"`) or a thread in it (`"C1/1712345678.000200"`). */
+export type LogKey = string;
+
+/** The log of a channel, or of a thread in it. */
+export function logKey(channel: string, thread?: Ts): LogKey {
+  return thread === undefined ? channel : `${channel}/${thread}`;
+}
+
+/** The channel of a log. */
+export function channelOf(key: LogKey): string {
+  const slash = key.indexOf("/");
+  return slash < 0 ? key : key.slice(0, slash);
+}
+
+/** The thread of a log; undefined for a channel's own. */
+export function threadOf(key: LogKey): Ts | undefined {
+  const slash = key.indexOf("/");
+  return slash < 0 ? undefined : key.slice(slash + 1);
+}
+
+/** How far this client has applied a topic. */
+export interface TopicState {
+  /** Generation. */
+  g: number;
+  /** Seq of the last event applied. */
+  s: number;
+  /** A pull was asked for and its `_live` has not come. */
+  pulling: boolean;
+  /** Snapshots of this topic that are being fetched. */
+  holds: number;
+  /** Events applied while a snapshot was being fetched: they are applied to it again when it comes. */
+  recent: readonly WireEvent[];
+}
+
+/** One conversation in the list. Derived from the boot snapshot, then from events of two topics. */
+export interface Conversation {
+  channel: Channel;
+  /** Seq of the channel's topic that is contained. */
+  v: number;
+  /** Seq of the personal topic that is contained. */
+  uv: number;
+  /** Read up to here. */
+  lastRead: Ts;
+  /** Newest message that counts as unread. */
+  latest: Ts;
+  /** Own newest message that events told of. */
+  ownTs: Ts;
+  /** Messages that count, as far as events told of them. Newest last, at most `COUNTED_MAX`. */
+  counted: readonly Ts[];
+  /** Mentions up to `mentionsUpTo` and after `lastRead`, as the server counted them. */
+  mentionsBase: number;
+  mentionsUpTo: Ts;
+  /** Mentions that events told of since. */
+  mentions: readonly Ts[];
+  /** Access was lost; the entry waits for `channel_left`, or for the channel to come alive again. */
+  gone: boolean;
+}
+
+/** Messages remembered per channel to recompute `latest` after a deletion. */
+export const COUNTED_MAX = 200;
+
+/** A message of one's own that the server has not confirmed to this view. */
+export interface Pending {
+  /** `client_msg_id`. */
+  id: string;
+  channel: string;
+  thread?: Ts;
+  text: string;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */
+  status: "sending" | "waiting" | "sent" | "failed";
+  /** Why it failed: an error code. */
+  error?: string;
+  /** Whether the failure was the server's clear refusal (nothing was posted). */
+  refused?: boolean;
+  ts?: Ts;
+}
+
+/** Everything that a device knows about its workspace. Immutable: `apply` makes the next one. */
+export interface State {
+  booted: boolean;
+  self?: User;
+  team?: Team;
+  users: Readonly<Record<string, User>>;
+  conversations: Readonly<Record<string, Conversation>>;
+  /** Position in a channel of the last own join or leave: the higher one holds. */
+  memberships: Readonly<Record<string, { g: number; s: number }>>;
+  topics: Readonly<Record<TopicId, TopicState>>;
+  logs: Readonly<Record<LogKey, Log>>;
+  pending: Readonly<Record<LogKey, readonly Pending[]>>;
+  /** Who types where, until when (milliseconds since 1970). */
+  typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;
+}
+
+export const initialState: State = {
+  booted: false,
+  users: {},
+  conversations: {},
+  memberships: {},
+  topics: {},
+  logs: {},
+  pending: {},
+  typing: {},
+};
+
+/** Messages are unread. */
+export function hasUnreads(conversation: Conversation): boolean {
+  return compareTs(conversation.latest, conversation.lastRead) > 0;
+}
+
+/** Mentions of this person after the last one read. */
+export function mentionCount(conversation: Conversation): number {
+  return conversation.mentionsBase + conversation.mentions.length;
+}
+
+/** Notices of joins and the like: shown small, and they make nothing unread. */
+const NOTICES = new Set([
+  "channel_join",
+  "channel_leave",
+  "channel_topic",
+  "channel_purpose",
+  "channel_name",
+  "channel_archive",
+  "channel_unarchive",
+  "group_join",
+  "group_leave",
+  "group_topic",
+  "group_purpose",
+  "group_archive",
+]);
+
+/** Whether a message only reports a change of the channel. */
+export function isNotice(message: Message): boolean {
+  return message.subtype !== undefined && NOTICES.has(message.subtype);
+}
+
+/** Whether a message is a reply in a thread (and not its parent). */
+export function isReply(message: Message): boolean {
+  return message.thread_ts !== undefined && message.thread_ts !== message.ts;
+}
+
+/** Whether a message is shown in the channel itself, and so counts as unread there. */
+export function inChannel(message: Message): boolean {
+  return !isReply(message) || message.subtype === "thread_broadcast";
+}
