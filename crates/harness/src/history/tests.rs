@@ -44,7 +44,7 @@ fn good() -> History {
         post(6, "U2", "never", Outcome::Unknown, 900),
         post(7, "U2", "no", Outcome::Refused("not_in_channel".into()), 950),
     ];
-    let events = vec![
+    let events = [
         (1, json!({"type":"message","ts":ts(1),"user":"U1","client_msg_id":"k1","text":"one"})),
         (2, json!({"type":"message","ts":ts(2),"user":"U2","client_msg_id":"k2","text":"two"})),
         (
