@@ -1,8 +1,17 @@
 //! Who owns what: the ring of slots, its epochs, and the replacement of the nodes behind them.
+//!
+//! [`ring`] says who owns a topic, [`document`] is its stored form, [`control`] decides who serves a slot,
+//! and [`shell`] runs that decision in a process and publishes each new ring to a [`RingWatch`].
 
+pub mod control;
+pub mod document;
 pub mod ring;
+pub mod shell;
 
+pub use control::{Control, ControlConfig, ControlError};
+pub use document::{Document, DocumentError};
 pub use ring::{Ring, RingError, Slot};
+pub use shell::ControlHandle;
 
 /// A view of the ring that follows its changes.
 pub type RingWatch = tokio::sync::watch::Receiver<std::sync::Arc<Ring>>;

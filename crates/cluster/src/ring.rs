@@ -38,6 +38,9 @@ pub enum RingError {
     /// Two slots have the same name.
     #[error("two slots are named {0}")]
     Twice(SlotName),
+    /// One node is behind two slots: its loss would then be the loss of both.
+    #[error("node {0} serves two slots")]
+    Shared(NodeId),
     /// There is no such slot.
     #[error("there is no slot {0}")]
     Unknown(SlotName),
@@ -47,7 +50,7 @@ impl Ring {
     /// Makes a ring.
     ///
     /// # Errors
-    /// [`RingError::Empty`], [`RingError::Twice`].
+    /// [`RingError::Empty`], [`RingError::Twice`], [`RingError::Shared`].
     pub fn new(epoch: Epoch, mut slots: Vec<Slot>) -> Result<Self, RingError> {
         slots.sort_by(|a, b| a.name.cmp(&b.name));
         if slots.is_empty() {
@@ -55,6 +58,11 @@ impl Ring {
         }
         if let Some((slot, _)) = slots.iter().zip(slots.iter().skip(1)).find(|(a, b)| a.name == b.name) {
             return Err(RingError::Twice(slot.name.clone()));
+        }
+        let mut nodes: Vec<&NodeId> = slots.iter().map(|slot| &slot.node).collect();
+        nodes.sort_unstable();
+        if let Some((node, _)) = nodes.iter().zip(nodes.iter().skip(1)).find(|(a, b)| a == b) {
+            return Err(RingError::Shared((*node).clone()));
         }
         let mut points: Vec<(u64, usize)> = slots
             .iter()
@@ -95,6 +103,12 @@ impl Ring {
         slot.expect("a ring has a slot")
     }
 
+    /// The slot that a node serves.
+    #[must_use]
+    pub fn served_by(&self, node: &NodeId) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.node == *node)
+    }
+
     /// The slot of a name.
     #[must_use]
     pub fn slot(&self, name: &SlotName) -> Option<&Slot> {
@@ -104,8 +118,11 @@ impl Ring {
     /// The next version, with another node behind a slot.
     ///
     /// # Errors
-    /// [`RingError::Unknown`].
+    /// [`RingError::Unknown`], [`RingError::Shared`].
     pub fn replaced(&self, name: &SlotName, node: NodeId) -> Result<Self, RingError> {
+        if self.slots.iter().any(|slot| slot.node == node) {
+            return Err(RingError::Shared(node));
+        }
         let mut next = self.clone();
         let slot = next.slots.iter_mut().find(|slot| slot.name == *name);
         slot.ok_or_else(|| RingError::Unknown(name.clone()))?.node = node;
