@@ -1,0 +1,177 @@
+//! Reads from what test runners print how many tests passed, failed and were skipped.
+
+use std::ops::AddAssign;
+
+/// Numbers of tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Ran and held.
+    pub(crate) passed: u64,
+    /// Ran and did not hold, or could not be run although they had to.
+    pub(crate) failed: u64,
+    /// Not run, with a reason that was printed.
+    pub(crate) skipped: u64,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Which runner printed the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The whole command is one test.
+    Whole,
+    /// Rust's: `test result: ok. 3 passed; 0 failed; 1 ignored; …`
+    Libtest,
+    /// `Tests  1 failed | 11 passed | 2 skipped (14)`
+    Vitest,
+    /// `  5 passed (10s)`, one line each.
+    Playwright,
+    /// `ok NAME`, `not ok NAME: why`, `skip NAME: why`
+    Lines,
+}
+
+/// Counts. A runner that failed without naming a failed test counts as one failed test, and so does
+/// one that names no test at all.
+pub(crate) fn count(format: Format, lines: &[String], success: bool) -> Count {
+    let mut count = Count::default();
+    for line in lines {
+        let line = strip_ansi(line);
+        count += match format {
+            Format::Whole => Count::default(),
+            Format::Libtest => libtest(&line),
+            Format::Vitest => vitest(&line),
+            Format::Playwright => playwright(line.trim()),
+            Format::Lines => plain(&line),
+        };
+    }
+    if format == Format::Whole {
+        count.passed = u64::from(success);
+    }
+    let nothing = count == Count::default();
+    if count.failed == 0 && (!success || nothing) {
+        count.failed = 1;
+    }
+    count
+}
+
+fn libtest(line: &str) -> Count {
+    // A test that finds a peer missing says so past libtest's capture, and returns.
+    if line.contains("skipped: ") && !line.starts_with("test ") {
+        return Count { skipped: 1, ..Count::default() };
+    }
+    let Some(numbers) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+        return Count::default();
+    };
+    let mut count = Count::default();
+    for part in numbers.1.split(';') {
+        match number_and_word(part.trim()) {
+            Some((number, "passed")) => count.passed = number,
+            Some((number, "failed")) => count.failed = number,
+            Some((number, "ignored")) => count.skipped = number,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn vitest(line: &str) -> Count {
+    let Some(rest) = line.trim().strip_prefix("Tests ") else { return Count::default() };
+    let mut count = Count::default();
+    let parts = rest.split('(').next().unwrap_or_default();
+    for part in parts.split('|') {
+        match number_and_word(part.trim()) {
+            Some((number, "passed")) => count.passed += number,
+            Some((number, "failed")) => count.failed += number,
+            Some((number, "skipped" | "todo")) => count.skipped += number,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn playwright(line: &str) -> Count {
+    let mut count = Count::default();
+    let line = line.split('(').next().unwrap_or_default().trim();
+    match line.split_once(' ').map(|(number, word)| (number.parse::<u64>(), word)) {
+        Some((Ok(number), "passed")) => count.passed = number,
+        Some((Ok(number), "failed" | "flaky" | "interrupted" | "timed out")) => count.failed = number,
+        Some((Ok(number), "skipped" | "did not run")) => count.skipped = number,
+        _ => {}
+    }
+    count
+}
+
+fn plain(line: &str) -> Count {
+    let passed = u64::from(line.starts_with("ok "));
+    let failed = u64::from(line.starts_with("not ok "));
+    let skipped = u64::from(line.starts_with("skip "));
+    Count { passed, failed, skipped }
+}
+
+fn number_and_word(part: &str) -> Option<(u64, &str)> {
+    let (number, word) = part.split_once(' ')?;
+    Some((number.parse().ok()?, word))
+}
+
+fn strip_ansi(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        out.push_str(before);
+        let end = after.find(|letter: char| letter.is_ascii_alphabetic()).map_or(after.len(), |at| at + 1);
+        rest = after.get(end..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn is(passed: u64, failed: u64, skipped: u64) -> Count {
+        Count { passed, failed, skipped }
+    }
+
+    #[test]
+    fn libtest_results_add_up() {
+        let text = "test a ... ok\nskipped: full disk: needs root\n\
+            test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.02s";
+        assert_eq!(count(Format::Libtest, &lines(text), false), is(4, 2, 2));
+    }
+
+    #[test]
+    fn vitest_and_playwright_summaries_are_read_through_colour() {
+        let vitest = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | 11 passed | 2 skipped (14)";
+        assert_eq!(count(Format::Vitest, &lines(vitest), false), is(11, 1, 2));
+        let playwright =
+            "  1 failed\n    [chromium] › a.spec.ts:3:1 › x\n  1 flaky\n  2 skipped\n  5 passed (10.1s)";
+        assert_eq!(count(Format::Playwright, &lines(playwright), false), is(5, 2, 2));
+    }
+
+    #[test]
+    fn plain_lines_are_counted() {
+        let text = "ok posts\nnot ok edits: no ts\nskip rtm: no node\nokay\n";
+        assert_eq!(count(Format::Lines, &lines(text), false), is(1, 1, 1));
+    }
+
+    #[test]
+    fn a_runner_that_dies_or_says_nothing_is_a_failure() {
+        assert_eq!(count(Format::Libtest, &lines("error: could not compile"), false), is(0, 1, 0));
+        assert_eq!(count(Format::Lines, &[], true), is(0, 1, 0));
+        assert_eq!(count(Format::Lines, &lines("ok one"), false), is(1, 1, 0));
+        assert_eq!(count(Format::Whole, &[], true), is(1, 0, 0));
+        assert_eq!(count(Format::Whole, &[], false), is(0, 1, 0));
+    }
+}

@@ -1,0 +1,78 @@
+//! What tests need that Cargo does not bring: installed where we may, named exactly where not.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::{paths, shell, web};
+
+const APT_WITHIN: Duration = Duration::from_secs(600);
+const PIP_WITHIN: Duration = Duration::from_secs(600);
+
+/// Says what is missing for Node programs, after trying to install it.
+pub(crate) fn node_missing() -> Option<String> {
+    web::node_missing()?;
+    apt(&["nodejs", "npm"]);
+    web::node_missing()
+}
+
+/// A Chromium, installed if it can be.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(shell::which);
+    find().or_else(|| {
+        apt(&["chromium"]);
+        find()
+    })
+}
+
+/// The Python of a virtual environment with the packages that the tests need.
+pub(crate) fn python() -> Result<PathBuf> {
+    let requirements = paths::root().join("tests/sdk/python/requirements.txt");
+    let wanted = paths::fingerprint(std::slice::from_ref(&requirements))?;
+    let folder = paths::target().join("venv");
+    let python = folder.join("bin/python");
+    let stamp = folder.join("installed");
+    // A virtual environment dies with the interpreter that it was made from.
+    if paths::is_stamped(&stamp, &wanted) && shell::output(&python, &["-c", "import slack_sdk"]).is_some() {
+        return Ok(python);
+    }
+    let make = || {
+        let made = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status();
+        made.is_ok_and(|status| status.success())
+    };
+    if !make() {
+        apt(&["python3", "python3-venv"]);
+        if !make() {
+            bail!("python3 with venv (Debian: apt-get install python3 python3-venv)");
+        }
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements);
+    shell::must(&mut pip, PIP_WITHIN)?;
+    paths::write_stamp(&stamp, &wanted)?;
+    Ok(python)
+}
+
+/// Installs Debian packages, as root on a machine that has apt. Whether it worked is seen by looking
+/// for what was wanted.
+fn apt(packages: &[&str]) {
+    if shell::which("apt-get").is_none() || shell::output("id", &["-u"]).as_deref() != Some("0") {
+        return;
+    }
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    UPDATED.get_or_init(|| {
+        if let Err(error) = shell::must(Command::new("apt-get").args(["update", "-qq"]), APT_WITHIN) {
+            println!("    {error:#}");
+        }
+    });
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    if let Err(error) = shell::must(&mut install, APT_WITHIN) {
+        println!("    {error:#}");
+    }
+}

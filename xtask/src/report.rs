@@ -1,0 +1,110 @@
+//! Runs the steps of a test run, with a heading, the time and the result of each.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::count::{Count, Format, count};
+use crate::shell;
+
+/// The state of a run.
+pub(crate) struct Report {
+    /// A skipped test is a failed one.
+    strict: bool,
+    /// Only these steps; all if empty.
+    only: Vec<String>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    step: String,
+    count: Count,
+    took: Duration,
+    note: String,
+}
+
+/// What a step came to.
+pub(crate) enum Verdict {
+    /// Tests ran.
+    Ran(Count, String),
+    /// A peer is missing: which, and how to get it.
+    Missing(String),
+}
+
+impl Report {
+    /// A run of all steps, or of those named.
+    pub(crate) fn new(strict: bool, only: &[String]) -> Report {
+        Report { strict, only: only.to_vec(), rows: Vec::new() }
+    }
+
+    /// Whether the step is to be run.
+    pub(crate) fn wants(&self, step: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == step)
+    }
+
+    /// Runs a step, if it is wanted.
+    pub(crate) fn step(&mut self, step: &str, run: impl FnOnce() -> Result<Verdict>) {
+        if !self.wants(step) || shell::interrupted() {
+            return;
+        }
+        println!("\n── {step} ──");
+        let started = Instant::now();
+        let (count, note) = match run() {
+            Ok(Verdict::Ran(count, note)) => (count, note),
+            Ok(Verdict::Missing(what)) => {
+                (Count { skipped: 1, ..Count::default() }, format!("missing: {what}"))
+            }
+            Err(error) => (Count { failed: 1, ..Count::default() }, format!("{error:#}")),
+        };
+        let took = started.elapsed();
+        let row = Row { step: step.to_owned(), count, took, note };
+        println!("── {}", row.line(self.strict));
+        self.rows.push(row);
+    }
+
+    /// Prints the table and the last line; true when nothing failed.
+    pub(crate) fn finish(&self) -> bool {
+        let mut sum = Count::default();
+        println!("\n── summary ──");
+        for row in &self.rows {
+            println!("{}", row.line(self.strict));
+            sum += row.count;
+        }
+        if self.strict {
+            sum.failed += std::mem::take(&mut sum.skipped);
+        }
+        if self.rows.is_empty() || shell::interrupted() {
+            println!("{}", if self.rows.is_empty() { "no such step; see --list" } else { "interrupted" });
+            sum.failed += 1;
+        }
+        println!("{} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.skipped);
+        sum.failed == 0
+    }
+}
+
+impl Row {
+    fn line(&self, strict: bool) -> String {
+        let Count { passed, failed, skipped } = self.count;
+        let word = match (failed, skipped) {
+            (0, 0) => "ok",
+            (0, _) if !strict => "skipped",
+            _ => "FAILED",
+        };
+        let note = if self.note.is_empty() { String::new() } else { format!("  {}", self.note) };
+        let took = self.took.as_secs_f64();
+        format!(
+            "{word:<8}{:<14}{passed:>5} passed {failed:>3} failed {skipped:>3} skipped {took:>7.1} s{note}",
+            self.step
+        )
+    }
+}
+
+/// Runs a command as a step and counts what its runner prints.
+pub(crate) fn command(command: &mut Command, format: Format, limit: Duration) -> Result<Verdict> {
+    println!("    $ {}", shell::display(command));
+    let outcome = shell::run(command, limit)?;
+    let count = count(format, &outcome.lines, outcome.success);
+    let note = if outcome.success { String::new() } else { outcome.how };
+    Ok(Verdict::Ran(count, note))
+}

@@ -1,0 +1,89 @@
+//! Builds the server, seeds a workspace, starts it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{paths, shell};
+
+const BUILD_WITHIN: Duration = Duration::from_secs(1800);
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Builds the release binary and returns its path.
+pub(crate) fn build() -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--release", "--package", "server", "--bin", "parlance"])
+        .current_dir(paths::root());
+    shell::must(&mut command, BUILD_WITHIN)?;
+    Ok(binary())
+}
+
+/// Where the release binary is.
+pub(crate) fn binary() -> PathBuf {
+    paths::target().join("release/parlance")
+}
+
+/// Seeds a workspace and returns what `parlance seed` printed.
+pub(crate) fn seed(binary: &Path, data: &Path) -> Result<Value> {
+    let output = Command::new(binary)
+        .args(["seed", "--json", "--data"])
+        .arg(data)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| binary.display().to_string())?;
+    if !output.status.success() {
+        bail!("parlance seed failed ({})", output.status);
+    }
+    serde_json::from_slice(&output.stdout).context("parlance seed printed no JSON")
+}
+
+/// A server that runs. It is killed when this is dropped.
+pub(crate) struct Server {
+    /// Its process.
+    pub(crate) group: shell::Group,
+    /// `http://127.0.0.1:PORT`
+    pub(crate) url: String,
+}
+
+/// Starts a server and waits until it is ready. Its log goes to `log`, or to our stderr.
+pub(crate) fn start(
+    binary: &Path,
+    data: &Path,
+    listen: &str,
+    log: Option<&Path>,
+    more: &[&str],
+) -> Result<Server> {
+    let mut command = Command::new(binary);
+    command.arg("serve").arg("--data").arg(data).args(["--listen", listen]).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    if let Some(log) = log {
+        command.stderr(std::fs::File::create(log)?);
+    }
+    let mut group = shell::Group::spawn(&mut command)?;
+    let stdout = group.child.stdout.take().context("stdout")?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                // Nobody listens any more; reading on keeps the server from blocking.
+            }
+        }
+    });
+    let end_of_log = || {
+        let text = log.and_then(|log| std::fs::read_to_string(log).ok()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    };
+    let Ok(line) = receiver.recv_timeout(READY_WITHIN) else {
+        bail!("the server did not become ready\n{}", end_of_log());
+    };
+    let ready: Value = serde_json::from_str(&line).with_context(|| format!("ready line {line:?}"))?;
+    let url = ready.get("url").and_then(Value::as_str).context("no url in the ready line")?;
+    Ok(Server { group, url: url.trim_end_matches('/').to_owned() })
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask test`: every test, in the order in which failures are cheapest to find.
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::count::{Count, Format};
+use crate::report::{Report, Verdict, command};
+use crate::{licences, paths, peers, sdk, server, shell, web};
+
+/// What is run.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// A missing peer is a failure.
+    pub(crate) ci: bool,
+    /// Long runs too.
+    pub(crate) long: bool,
+    /// Only these steps.
+    pub(crate) only: Vec<String>,
+    /// Name the steps instead.
+    pub(crate) list: bool,
+}
+
+const STEPS: &[(&str, &str)] = &[
+    ("fmt", "cargo fmt --check"),
+    ("licences", "what is shipped may be shipped under Apache-2.0"),
+    ("web-build", "the web client builds"),
+    ("web-types", "its types hold"),
+    ("web-unit", "its unit tests (vitest)"),
+    ("clippy", "no warnings in the workspace"),
+    ("binary", "the release binary builds; later steps test it"),
+    ("cargo-test", "unit, conformance and sandbox tests of all crates"),
+    ("sdk-web-api", "@slack/web-api"),
+    ("sdk-rtm-api", "@slack/rtm-api 7.0.1"),
+    ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
+    ("sdk-python-rtm", "slack_sdk: rtm_v2"),
+    ("sdk-morphism", "slack-morphism"),
+    ("e2e", "Playwright on Chromium"),
+    ("autobahn", "RFC 6455, Autobahn's cases"),
+    ("crash", "kill -9 under load, and the history checker"),
+];
+
+const CHECK_WITHIN: Duration = Duration::from_secs(1800);
+const TESTS_WITHIN: Duration = Duration::from_secs(2400);
+const WEB_WITHIN: Duration = Duration::from_secs(600);
+
+/// Runs the steps; the exit code says whether nothing failed.
+pub(crate) fn test(options: &Options) -> Result<ExitCode> {
+    if options.list {
+        for (step, what) in STEPS {
+            println!("{step:<16}{what}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(unknown) = options.only.iter().find(|only| STEPS.iter().all(|(step, _)| step != only)) {
+        bail!("no step {unknown}; see --list");
+    }
+    let mut report = Report::new(options.ci, &options.only);
+    report.step("fmt", || command(cargo().args(["fmt", "--all", "--check"]), Format::Whole, CHECK_WITHIN));
+    report.step("licences", licences::check);
+    web_steps(&mut report);
+    report.step("clippy", || {
+        let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+        command(cargo().args(arguments), Format::Whole, CHECK_WITHIN)
+    });
+    binary_steps(&mut report, options);
+    Ok(shell::exit_code(report.finish()))
+}
+
+fn web_steps(report: &mut Report) {
+    let missing =
+        || peers::node_missing().map(|missing| Verdict::Missing(format!("{missing}, for the web client")));
+    report.step("web-build", || match missing() {
+        Some(missing) => Ok(missing),
+        None => {
+            let built = web::build()?;
+            let note = if built { String::new() } else { "unchanged".to_owned() };
+            Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, note))
+        }
+    });
+    for (step, script, format) in
+        [("web-types", "typecheck", Format::Whole), ("web-unit", "test", Format::Vitest)]
+    {
+        report.step(step, || match missing() {
+            Some(missing) => Ok(missing),
+            None => {
+                web::install(web::folder())?;
+                command(&mut web::npm(web::folder(), &["run", script]), format, WEB_WITHIN)
+            }
+        });
+    }
+}
+
+fn binary_steps(report: &mut Report, options: &Options) {
+    // The steps below test what is shipped; a filtered run builds it too, so that it is not stale.
+    let needs_binary =
+        STEPS.iter().skip_while(|(step, _)| *step != "binary").any(|(step, _)| report.wants(step));
+    if !needs_binary || shell::interrupted() {
+        return;
+    }
+    let mut built = None;
+    let build = || -> Result<Verdict> {
+        built = Some(server::build()?);
+        Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, String::new()))
+    };
+    if report.wants("binary") {
+        report.step("binary", build);
+    } else if let Err(error) = { build }() {
+        println!("{error:#}");
+    }
+    let Some(binary) = built else { return report.step("cargo-test", || bail!("there is no binary")) };
+    report.step("cargo-test", || {
+        let mut test = cargo();
+        test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
+            .env("PARLANCE_BIN", &binary);
+        if options.ci {
+            test.env("CI", "1");
+        }
+        command(&mut test, Format::Libtest, TESTS_WITHIN)
+    });
+    report.step("sdk-web-api", || sdk::node(&binary, "web_api.mjs"));
+    report.step("sdk-rtm-api", || sdk::node(&binary, "rtm_api.mjs"));
+    report.step("sdk-python", || sdk::python(&binary, "web_client.py"));
+    report.step("sdk-python-rtm", || sdk::python(&binary, "rtm_client.py"));
+    report.step("sdk-morphism", || sdk::rust(&binary));
+    report.step("e2e", || {
+        if let Some(missing) = peers::node_missing() {
+            return Ok(Verdict::Missing(missing));
+        }
+        let Some(chromium) = peers::chromium() else {
+            return Ok(Verdict::Missing("a Chromium (Debian: apt-get install chromium)".to_owned()));
+        };
+        web::install(web::folder())?;
+        let mut e2e = web::npm(web::folder(), &["run", "e2e"]);
+        e2e.env("PARLANCE_BIN", &binary).env("CHROMIUM", chromium);
+        command(&mut e2e, Format::Playwright, TESTS_WITHIN)
+    });
+    report.step("crash", || {
+        let mut test = cargo();
+        test.args(["test", "--workspace", "--test", "it", "--", "crash::", "--nocapture"]);
+        test.env("PARLANCE_BIN", &binary);
+        if options.long {
+            test.env("PARLANCE_LONG", "1");
+        }
+        command(&mut test, Format::Libtest, TESTS_WITHIN)
+    });
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::root()).env("CARGO_TERM_COLOR", "never");
+    command
+}
