@@ -56,15 +56,12 @@ class Device {
     this.socket = [];
   }
 
-  /** The network hands over some frames; `loss` of them vanish as if the server had left a hole. */
+  /** The network hands over some frames. With `loss` events vanish, as from a server that left a hole. */
   deliver(count: number, loss: boolean): void {
     for (let i = 0; i < count; i++) {
       const frame = this.socket.shift();
       if (frame === undefined) return;
-      if (loss && !frame.type.startsWith("_")) {
-        const { t, g, s } = (frame as WireEvent)._p!;
-        this.socket.push({ type: "_head", t, g, s });
-      } else this.apply({ type: "frame", frame, now: 0 });
+      if (!loss || frame.type.startsWith("_")) this.apply({ type: "frame", frame, now: 0 });
     }
   }
 
@@ -117,6 +114,8 @@ class Device {
   /** Everything that is on its way arrives, and the rest of the history is read. */
   settle(threads: string[]): void {
     this.connect();
+    this.deliver(1000, false);
+    for (const t of Object.keys(this.state.topics)) this.socket.push({ type: "_head", t, g: 1, s: this.server.head(t) });
     // The outbox repeats what got no answer, and drops what was answered and never came: it was deleted.
     for (const it of this.state.pending[ROOM] ?? []) {
       const { ts } = this.server.post(ROOM, ANN, it.text, { client_msg_id: it.id });

@@ -68,7 +68,7 @@ function next(state: State, input: Input, effects: Effect[]): State {
     case "fetching":
       return hold(state, input.log, 1);
     case "fetch_failed":
-      return hold(state, input.log, -1);
+      return failed(hold(state, input.log, -1), input.log);
     case "booted":
       return applyBoot(state, input.boot, effects);
     case "page":
@@ -226,7 +226,11 @@ function expireTyping(state: State, now: number): State {
 function hold(state: State, log: LogKey | undefined, by: 1 | -1): State {
   const ids = log === undefined ? Object.keys(state.topics) : [channelOf(log)];
   let next = state;
-  if (log !== undefined && state.logs[log] === undefined) next = { ...next, logs: { ...next.logs, [log]: emptyLog } };
+  if (log !== undefined) {
+    if (state.logs[log] === undefined) next = { ...next, logs: { ...next.logs, [log]: emptyLog } };
+    const busy = Math.max(0, (state.loads[log]?.busy ?? 0) + by);
+    next = { ...next, loads: { ...next.loads, [log]: { busy, failed: false } } };
+  }
   for (const t of ids) {
     const topic = next.topics[t];
     if (topic === undefined) continue;
@@ -234,6 +238,11 @@ function hold(state: State, log: LogKey | undefined, by: 1 | -1): State {
     next = putTopic(next, t, { ...topic, holds, recent: holds === 0 ? [] : topic.recent });
   }
   return next;
+}
+
+function failed(state: State, log: LogKey | undefined): State {
+  const load = log === undefined ? undefined : state.loads[log];
+  return load === undefined ? state : { ...state, loads: { ...state.loads, [log!]: { ...load, failed: true } } };
 }
 
 /** Applies again what was applied while the snapshot was on its way and is not in it. */

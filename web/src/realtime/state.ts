@@ -92,6 +92,8 @@ export interface State {
   memberships: Readonly<Record<string, { g: number; s: number }>>;
   topics: Readonly<Record<TopicId, TopicState>>;
   logs: Readonly<Record<LogKey, Log>>;
+  /** Snapshots that are being fetched, and whether the last one failed. */
+  loads: Readonly<Record<LogKey, { busy: number; failed: boolean }>>;
   pending: Readonly<Record<LogKey, readonly Pending[]>>;
   /** Who types where, until when (milliseconds since 1970). */
   typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;
@@ -104,6 +106,7 @@ export const initialState: State = {
   memberships: {},
   topics: {},
   logs: {},
+  loads: {},
   pending: {},
   typing: {},
 };

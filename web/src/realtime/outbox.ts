@@ -1,0 +1,153 @@
+/**
+ * One's own messages on their way. Each has a `client_msg_id` for life, so it may be sent as often as
+ * it takes: the server posts it once. Per conversation one at a time, so that they keep their order.
+ */
+import { failureOf } from "../wire/api";
+import type { Call } from "../wire/api";
+import type { Envelope, Ts } from "../wire/types";
+import type { Input } from "./apply";
+import { fullJitterMs } from "./ports";
+import type { World } from "./ports";
+import { logKey } from "./state";
+import type { LogKey, Pending, State } from "./state";
+
+/** Unanswered tries, while the socket says that the server is reachable, before the person is asked. */
+const TRIES_MAX = 6;
+const RETRY_BASE_MS = 500;
+const RETRY_CAP_MS = 15_000;
+/** What was answered and did not arrive in this time was deleted by somebody meanwhile. */
+const ECHO_MS = 30_000;
+
+export interface OutboxPorts {
+  world: World;
+  call: Call;
+  state(): State;
+  dispatch(input: Input): void;
+  online(): boolean;
+  /** A call got no answer: the link may be dead too. */
+  suspect(): void;
+  /** Keeps what is not sent yet across a reload. */
+  save(pending: Pending[]): void;
+  load(): Pending[];
+}
+
+export class Outbox {
+  private readonly working = new Set<LogKey>();
+  private readonly waiting = new Set<() => void>();
+  private stopped = false;
+
+  constructor(private readonly ports: OutboxPorts) {}
+
+  /** Goes on with what an earlier page left behind. */
+  start(): void {
+    for (const pending of this.ports.load()) {
+      this.ports.dispatch({ type: "send", pending: pending.status === "failed" ? pending : { ...pending, status: "sending" } });
+      this.pump(logKey(pending.channel, pending.thread));
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.kick();
+  }
+
+  send(pending: Pending): void {
+    this.ports.dispatch({ type: "send", pending });
+    this.save();
+    this.pump(logKey(pending.channel, pending.thread));
+  }
+
+  /** Sends a failed message again, under its own id. */
+  retry(key: LogKey, id: string): void {
+    this.ports.dispatch({ type: "send_status", log: key, id, status: "sending" });
+    this.save();
+    this.pump(key);
+  }
+
+  discard(key: LogKey, id: string): void {
+    this.ports.dispatch({ type: "discard", log: key, id });
+    this.save();
+  }
+
+  /** The network is back: do not wait for the next turn. */
+  kick(): void {
+    for (const wake of [...this.waiting]) wake();
+  }
+
+  private pump(key: LogKey): void {
+    if (this.working.has(key)) return;
+    this.working.add(key);
+    void this.work(key).finally(() => this.working.delete(key));
+  }
+
+  private async work(key: LogKey): Promise<void> {
+    for (;;) {
+      const next = this.ports.state().pending[key]?.find((it) => it.status === "sending" || it.status === "waiting");
+      if (next === undefined || this.stopped) return;
+      await this.deliver(key, next);
+      this.save();
+    }
+  }
+
+  private async deliver(key: LogKey, it: Pending): Promise<void> {
+    const { world, dispatch, online } = this.ports;
+    for (let attempt = 0, counted = 0; !this.stopped && this.exists(key, it.id); attempt++) {
+      try {
+        const answer = await this.ports.call<Envelope & { ts: Ts }>("chat.postMessage", {
+          channel: it.channel,
+          text: it.text,
+          thread_ts: it.thread,
+          client_msg_id: it.id,
+        });
+        dispatch({ type: "send_status", log: key, id: it.id, status: "sent", ts: answer.ts });
+        this.watch(key, it.id);
+        return;
+      } catch (thrown) {
+        const failure = failureOf(thrown);
+        if (failure.kind === "refused") {
+          dispatch({ type: "send_status", log: key, id: it.id, status: "failed", error: failure.error, refused: true });
+          return;
+        }
+        if (failure.kind === "unknown") {
+          this.ports.suspect();
+          if (online() && ++counted >= TRIES_MAX) {
+            dispatch({ type: "send_status", log: key, id: it.id, status: "failed", error: failure.error, refused: false });
+            return;
+          }
+        }
+        dispatch({ type: "send_status", log: key, id: it.id, status: "waiting" });
+        const jitter = fullJitterMs(attempt, RETRY_BASE_MS, RETRY_CAP_MS, world.random());
+        await this.pause(failure.kind === "later" ? failure.afterMs : jitter);
+      }
+    }
+  }
+
+  /** Waits, or until `kick`. */
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.waiting.delete(wake);
+        cancel();
+        resolve();
+      };
+      const cancel = this.ports.world.after(ms, wake);
+      this.waiting.add(wake);
+    });
+  }
+
+  private watch(key: LogKey, id: string): void {
+    this.ports.world.after(ECHO_MS, () => {
+      if (this.stopped || !this.exists(key, id)) return;
+      if (this.ports.online()) this.discard(key, id);
+      else this.watch(key, id);
+    });
+  }
+
+  private exists(key: LogKey, id: string): boolean {
+    return this.ports.state().pending[key]?.some((it) => it.id === id) ?? false;
+  }
+
+  private save(): void {
+    this.ports.save(Object.values(this.ports.state().pending).flat().filter((it) => it.status !== "sent"));
+  }
+}

@@ -1,0 +1,448 @@
+/**
+ * A signed-in person's workspace: the state, the link and the outbox, and the calls that fetch
+ * snapshots and change things. Views call its methods and read its state; they write nothing.
+ */
+import { SIGNED_OUT_ERRORS, failureOf } from "../wire/api";
+import type { Args, Call } from "../wire/api";
+import type { Boot, Channel, Envelope, HistoryPage, Position, TopicId, Ts, User } from "../wire/types";
+import { TS_ZERO, compareTs } from "../wire/types";
+import { signal } from "../store/signal";
+import type { Signal } from "../store/signal";
+import { apply } from "./apply";
+import type { Effect, Input } from "./apply";
+import type { Page } from "./log";
+import { Link } from "./link";
+import type { LinkState } from "./link";
+import { Outbox } from "./outbox";
+import { fullJitterMs, uuid } from "./ports";
+import type { World } from "./ports";
+import { channelOf, hasUnreads, initialState, isReply, threadOf } from "./state";
+import type { LogKey, Pending, State } from "./state";
+
+/** Messages that one call fetches. */
+const PAGE = 60;
+/** Messages shown above the first unread one when there are more unread than a page. */
+const CONTEXT = 30;
+/** Conversations that stay in memory; the ones not looked at for longest go first. */
+const LOGS_MAX = 16;
+/** A conversation is marked read at most once in this time. */
+const MARK_EVERY_MS = 700;
+/** People that are fetched at the start, in pages of 500; others when they say something. */
+const USER_PAGES_MAX = 20;
+
+export interface SessionPorts {
+  world: World;
+  call: Call;
+  storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+}
+
+export class Session {
+  readonly state: Signal<State> = signal(initialState);
+  readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
+  private readonly socket: Link;
+  private readonly outbox: Outbox;
+  private readonly opened: LogKey[] = [];
+  private readonly asked = new Set<string>();
+  private readonly marks = new Map<string, { ts: Ts; due: boolean }>();
+  private booting = false;
+  private stopped = false;
+  private cancelTyping: (() => void) | undefined;
+
+  constructor(private readonly ports: SessionPorts) {
+    const { world, call } = ports;
+    this.socket = new Link(world, call, {
+      positions: () => this.positions(),
+      connected: () => this.dispatch({ type: "connected" }),
+      frame: (frame) => this.dispatch({ type: "frame", frame, now: world.now() }),
+      state: (state) => this.linked(state),
+    });
+    this.outbox = new Outbox({
+      world,
+      call: (method, args) => this.call(method, args),
+      state: () => this.state.get(),
+      dispatch: (input) => this.dispatch(input),
+      online: () => this.link.get().phase === "online",
+      suspect: () => this.socket.probe(),
+      save: (pending) => this.saveOutbox(pending),
+      load: () => this.loadOutbox(),
+    });
+  }
+
+  /** Boots, then connects from the boot's positions: nothing is lost in between. Throws what the first call threw. */
+  async start(): Promise<void> {
+    const people = this.fetchUsers().catch(() => {});
+    await this.boot();
+    await people;
+    this.outbox.start();
+    this.socket.start();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.outbox.stop();
+    this.socket.stop("signed_out");
+    this.cancelTyping?.();
+  }
+
+  /** Something hints that the network changed: the window woke up, or the browser says it is online. */
+  probe(): void {
+    this.socket.probe();
+    this.outbox.kick();
+  }
+
+  // --- Reading ------------------------------------------------------------------------------------
+
+  /** Loads a conversation or thread that is about to be shown, unless it is there. */
+  open(key: LogKey): void {
+    this.remember(key);
+    const log = this.state.get().logs[key];
+    const load = this.state.get().loads[key];
+    if (log?.loaded || (load !== undefined && load.busy > 0)) return;
+    void (threadOf(key) === undefined ? this.loadChannel(key) : this.loadThread(key));
+  }
+
+  /** Shows a conversation at its end, whatever piece of it was loaded. */
+  openEnd(key: LogKey): void {
+    if (this.state.get().logs[key]?.newer) {
+      this.dispatch({ type: "unload", log: key });
+      void this.fetchPage(key, "window", {});
+    }
+  }
+
+  loadOlder(key: LogKey): void {
+    const log = this.state.get().logs[key];
+    const first = log?.rows[0];
+    if (!log?.older || first === undefined || this.busy(key)) return;
+    void this.fetchPage(key, "before", { latest: first.message.ts });
+  }
+
+  loadNewer(key: LogKey): void {
+    const log = this.state.get().logs[key];
+    const last = log?.rows[log.rows.length - 1];
+    if (!log?.newer || last === undefined || this.busy(key)) return;
+    void this.fetchPage(key, "after", { oldest: last.message.ts });
+  }
+
+  /** The person has seen everything up to the newest message. */
+  read(channel: string): void {
+    const it = this.state.get().conversations[channel];
+    if (it === undefined || compareTs(it.latest, it.lastRead) <= 0) return;
+    const ts = it.latest;
+    this.dispatch({ type: "guess_read", channel, ts });
+    const mark = this.marks.get(channel);
+    if (mark !== undefined) {
+      mark.ts = ts;
+      mark.due = true;
+      return;
+    }
+    this.marks.set(channel, { ts, due: false });
+    this.mark(channel, ts);
+  }
+
+  private mark(channel: string, ts: Ts): void {
+    void this.call("conversations.mark", { channel, ts }).catch((thrown: unknown) => {
+      // Unread again on the other devices; the next message read here tells them.
+      if (failureOf(thrown).kind !== "refused") this.marks.set(channel, { ts, due: true });
+    });
+    this.ports.world.after(MARK_EVERY_MS, () => {
+      const mark = this.marks.get(channel);
+      if (mark?.due && !this.stopped) {
+        mark.due = false;
+        this.mark(channel, mark.ts);
+      } else this.marks.delete(channel);
+    });
+  }
+
+  // --- Writing ------------------------------------------------------------------------------------
+
+  send(key: LogKey, text: string): void {
+    const thread = threadOf(key);
+    const channel = channelOf(key);
+    this.openEnd(key);
+    const pending: Pending = { id: uuid(), channel, text, created: this.ports.world.now(), status: "sending", ...(thread === undefined ? {} : { thread }) };
+    this.outbox.send(pending);
+  }
+
+  retry(key: LogKey, id: string): void {
+    this.outbox.retry(key, id);
+  }
+
+  discard(key: LogKey, id: string): void {
+    this.outbox.discard(key, id);
+  }
+
+  /** Throws a `CallError` when the server did not do it. */
+  async edit(channel: string, ts: Ts, text: string): Promise<void> {
+    await this.call("chat.update", { channel, ts, text });
+    this.dispatch({ type: "guess_edit", channel, ts, text });
+  }
+
+  async delete(channel: string, ts: Ts): Promise<void> {
+    await this.call("chat.delete", { channel, ts }).catch((thrown: unknown) => {
+      if (failureOf(thrown).error !== "message_not_found") throw thrown;
+    });
+    this.dispatch({ type: "guess_delete", channel, ts });
+  }
+
+  /** Shown at once; taken back when the server refuses. */
+  async react(channel: string, ts: Ts, name: string, added: boolean): Promise<void> {
+    this.dispatch({ type: "guess_reaction", channel, ts, name, added });
+    try {
+      await this.call(added ? "reactions.add" : "reactions.remove", { channel, timestamp: ts, name });
+    } catch (thrown) {
+      const { error } = failureOf(thrown);
+      if (error === "already_reacted" || error === "no_reaction") return;
+      this.dispatch({ type: "guess_reaction", channel, ts, name, added: !added });
+      throw thrown;
+    }
+  }
+
+  typing(key: LogKey): void {
+    this.socket.typing(channelOf(key), threadOf(key));
+  }
+
+  /** Every channel that the person may see. */
+  async browse(): Promise<Channel[]> {
+    const channels: Channel[] = [];
+    for (let cursor: string | undefined = "", pages = 0; cursor !== undefined && pages < 10; pages++) {
+      const answer: Envelope & { channels: Channel[] } = await this.call("conversations.list", {
+        limit: 200,
+        exclude_archived: true,
+        types: "public_channel,private_channel",
+        ...(cursor === "" ? {} : { cursor }),
+      });
+      channels.push(...answer.channels);
+      cursor = answer.response_metadata?.next_cursor || undefined;
+    }
+    return channels;
+  }
+
+  /** Creates a channel; its id. The person is in it. */
+  async create(name: string, isPrivate: boolean): Promise<string> {
+    const { channel } = await this.call<Envelope & { channel: Channel }>("conversations.create", { name, is_private: isPrivate });
+    return this.arrived(channel.id);
+  }
+
+  async join(channel: string): Promise<string> {
+    await this.call("conversations.join", { channel });
+    return this.arrived(channel);
+  }
+
+  async leave(channel: string): Promise<void> {
+    await this.call("conversations.leave", { channel });
+  }
+
+  /** The DM with somebody; opened if there is none. */
+  async message(user: string): Promise<string> {
+    const known = Object.values(this.state.get().conversations).find((it) => it.channel.is_im && it.channel.user === user && !it.gone);
+    if (known !== undefined) return known.channel.id;
+    const { channel } = await this.call<Envelope & { channel: Channel }>("conversations.open", { users: user, return_im: true });
+    return this.arrived(channel.id);
+  }
+
+  async invite(channel: string, users: string): Promise<void> {
+    await this.call("conversations.invite", { channel, users });
+  }
+
+  async inviteLink(): Promise<string> {
+    const { url } = await this.call<Envelope & { url: string }>("parlance.invite.create", { uses_max: 100 });
+    return url;
+  }
+
+  async signOut(everywhere: boolean): Promise<void> {
+    await this.call("parlance.signout", everywhere ? { all: true } : {});
+    this.saveOutbox([]);
+    this.stop();
+  }
+
+  /** The personal topic tells of a new conversation; if it does not in time, a boot does. */
+  private arrived(channel: string): Promise<string> {
+    return new Promise((resolve) => {
+      const present = () => this.state.get().conversations[channel] !== undefined;
+      if (present()) return resolve(channel);
+      const done = () => {
+        if (!present()) return;
+        cancel();
+        unsubscribe();
+        resolve(channel);
+      };
+      const unsubscribe = this.state.subscribe(done);
+      const cancel = this.ports.world.after(1_500, () => void this.boot().then(done, done));
+    });
+  }
+
+  // --- Inside -------------------------------------------------------------------------------------
+
+  private dispatch(input: Input): void {
+    if (this.stopped) return;
+    const step = apply(this.state.get(), input);
+    this.state.set(step.state);
+    for (const effect of step.effects) this.run(effect);
+    if (this.cancelTyping === undefined && Object.keys(step.state.typing).length > 0) {
+      this.cancelTyping = this.ports.world.after(1_000, () => {
+        this.cancelTyping = undefined;
+        this.dispatch({ type: "typing_expired", now: this.ports.world.now() });
+      });
+    }
+  }
+
+  private run(effect: Effect): void {
+    switch (effect.kind) {
+      case "pull":
+        return this.socket.pull(effect.t, effect.g, effect.s);
+      case "boot":
+        void this.boot().catch(() => {});
+        return;
+      case "user":
+        return this.askUser(effect.id);
+    }
+  }
+
+  private linked(state: LinkState): void {
+    this.link.set(state);
+    if (state.phase === "online") this.outbox.kick();
+  }
+
+  /** A call as this person; ends the session when the server says that it is over. */
+  private async call<T extends Envelope>(method: string, args?: Args): Promise<T> {
+    try {
+      return await this.ports.call<T>(method, args);
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      if (failure.kind === "refused" && SIGNED_OUT_ERRORS.has(failure.error) && !this.stopped) this.socket.stop("signed_out");
+      if (failure.kind === "unknown") this.socket.probe();
+      throw thrown;
+    }
+  }
+
+  private positions(): Record<TopicId, Position> {
+    return Object.fromEntries(Object.entries(this.state.get().topics).map(([t, { g, s }]) => [t, [g, s] as const]));
+  }
+
+  private async boot(): Promise<void> {
+    if (this.booting) return;
+    this.booting = true;
+    this.dispatch({ type: "fetching" });
+    try {
+      const boot = await this.ports.call<Boot>("client.userBoot");
+      this.dispatch({ type: "booted", boot });
+    } catch (thrown) {
+      this.dispatch({ type: "fetch_failed" });
+      if (this.state.get().booted && failureOf(thrown).kind !== "refused") this.ports.world.after(3_000, () => void this.boot().catch(() => {}));
+      throw thrown;
+    } finally {
+      this.booting = false;
+    }
+  }
+
+  private async fetchUsers(): Promise<void> {
+    let cursor: string | undefined;
+    for (let page = 0; page < USER_PAGES_MAX; page++) {
+      const answer: Envelope & { members: User[] } = await this.call("users.list", { limit: 500, cursor });
+      this.dispatch({ type: "users", users: answer.members });
+      cursor = answer.response_metadata?.next_cursor || undefined;
+      if (cursor === undefined) return;
+    }
+  }
+
+  private askUser(id: string): void {
+    if (this.asked.has(id)) return;
+    this.asked.add(id);
+    this.call<Envelope & { user: User }>("users.info", { user: id }).then(
+      ({ user }) => this.dispatch({ type: "users", users: [user] }),
+      () => this.asked.delete(id),
+    );
+  }
+
+  private busy(key: LogKey): boolean {
+    return (this.state.get().loads[key]?.busy ?? 0) > 0;
+  }
+
+  /** The end of the history or, when there is something unread, the piece around the first unread message. */
+  private async loadChannel(key: LogKey): Promise<void> {
+    const it = this.state.get().conversations[key];
+    if (it === undefined || it.lastRead === TS_ZERO || !hasUnreads(it)) {
+      await this.fetchPage(key, "window", {});
+      return;
+    }
+    await this.fetch(key, async () => {
+      const read = await this.history(key, { latest: it.lastRead, inclusive: true, limit: CONTEXT });
+      const unread = await this.history(key, { oldest: it.lastRead, limit: PAGE });
+      // Of two reads the smaller position is the one that both contain.
+      return { page: { messages: [...read.messages, ...unread.messages], place: "window", older: read.more, newer: unread.more }, p: read.p };
+    });
+  }
+
+  private async loadThread(key: LogKey): Promise<void> {
+    await this.fetch(key, async () => {
+      const messages: HistoryPage["messages"] = [];
+      let p: HistoryPage["_p"];
+      for (let cursor: string | undefined, pages = 0; pages === 0 || (cursor !== undefined && pages < 20); pages++) {
+        const answer: HistoryPage = await this.call("conversations.replies", { channel: channelOf(key), ts: threadOf(key), limit: 200, cursor, _p: true });
+        // Each page repeats the parent. The smallest position is the one that all pages contain.
+        messages.push(...answer.messages.filter((it) => pages === 0 || isReply(it)));
+        p ??= answer._p;
+        cursor = answer.response_metadata?.next_cursor || undefined;
+      }
+      return { page: { messages, place: "window" as const, older: false, newer: false }, p };
+    });
+  }
+
+  private async fetchPage(key: LogKey, place: Page["place"], range: { latest?: Ts; oldest?: Ts }): Promise<void> {
+    await this.fetch(key, async () => {
+      const { messages, more, p } = await this.history(key, { ...range, limit: PAGE });
+      return { page: { messages, place, older: place !== "after" && more, newer: place === "after" && more }, p };
+    });
+  }
+
+  private async history(channel: string, args: { latest?: Ts; oldest?: Ts; inclusive?: boolean; limit: number }) {
+    const answer = await this.call<HistoryPage>("conversations.history", { channel, ...args, _p: true });
+    const messages = [...answer.messages].sort((a, b) => compareTs(a.ts, b.ts));
+    return { messages, more: answer.has_more === true, p: answer._p };
+  }
+
+  /** Runs one fetch of a log and hands it to the reducer; tries again while the log is wanted. */
+  private async fetch(key: LogKey, load: () => Promise<{ page: Omit<Page, "v">; p: HistoryPage["_p"] }>): Promise<void> {
+    for (let attempt = 0; !this.stopped; attempt++) {
+      this.dispatch({ type: "fetching", log: key });
+      const epoch = this.state.get().logs[key]?.epoch ?? 0;
+      try {
+        const { page, p } = await load();
+        this.dispatch({ type: "page", log: key, epoch, page, p });
+        return;
+      } catch (thrown) {
+        this.dispatch({ type: "fetch_failed", log: key });
+        const failure = failureOf(thrown);
+        if (failure.kind === "refused") return;
+        const wait = failure.kind === "later" ? failure.afterMs : fullJitterMs(attempt, 1_000, 15_000, this.ports.world.random());
+        await new Promise<void>((resolve) => this.ports.world.after(wait, resolve));
+        if (this.opened[0] !== key && this.opened[1] !== key) return;
+      }
+    }
+  }
+
+  /** Keeps the logs that were looked at last. */
+  private remember(key: LogKey): void {
+    const at = this.opened.indexOf(key);
+    if (at >= 0) this.opened.splice(at, 1);
+    this.opened.unshift(key);
+    for (const old of this.opened.splice(LOGS_MAX)) this.dispatch({ type: "unload", log: old });
+  }
+
+  private outboxKey(): string {
+    return `parlance.outbox.${this.state.get().self?.id ?? ""}`;
+  }
+
+  private saveOutbox(pending: Pending[]): void {
+    if (pending.length === 0) this.ports.storage.removeItem(this.outboxKey());
+    else this.ports.storage.setItem(this.outboxKey(), JSON.stringify(pending));
+  }
+
+  private loadOutbox(): Pending[] {
+    try {
+      return JSON.parse(this.ports.storage.getItem(this.outboxKey()) ?? "[]") as Pending[];
+    } catch {
+      return [];
+    }
+  }
+}
