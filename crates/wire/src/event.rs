@@ -1,0 +1,249 @@
+//! Events: Slack's event object, and what our own protocol adds to `_p`.
+
+use model::{
+    Channel, ChannelId, ChannelKind, Event, EventKind, Message, Parent, Position, ReactionChange, Topic,
+    TopicId, Ts, UserId, WorkspaceId,
+};
+
+use crate::{
+    conversation::{Seen, put_conversation},
+    json::Object,
+    message::{MessageView, put_message, put_replies},
+    user::{UserView, put_user},
+};
+
+/// An event as clients get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// Slack's event object. Empty: there is nothing to show.
+    pub body: Vec<u8>,
+    /// Further members of `_p`, each with a leading comma. May be empty.
+    pub extra: Vec<u8>,
+}
+
+/// Renders an event, the same for every session that gets it.
+#[must_use]
+pub fn render(event: &Event) -> Rendered {
+    if event.kind == EventKind::Nothing {
+        return Rendered { body: Vec::new(), extra: Vec::new() };
+    }
+    let mut body = Object::new();
+    put_event(&mut body, event);
+    body.text("event_ts", event.at);
+    let mut extra = Object::new();
+    put_extra(&mut extra, event);
+    Rendered { body: body.finish(), extra: extra.members() }
+}
+
+/// Renders a message that only one person sees and nothing stores.
+#[must_use]
+pub fn render_ephemeral(workspace: WorkspaceId, message: &Message) -> Vec<u8> {
+    let mut body = Object::new();
+    put_message(&mut body, workspace, message, MessageView { channel: true, metadata: true });
+    body.put("is_ephemeral", &true).text("event_ts", message.ts);
+    body.finish()
+}
+
+/// Writes `{"t":…,"g":…,"s":…}`.
+pub fn put_position(object: &mut Object, topic: TopicId, position: Position) {
+    object.text("t", topic).put("g", &position.generation.0).put("s", &position.seq.raw());
+}
+
+const EVENT_MESSAGE: MessageView = MessageView { channel: true, metadata: true };
+const INNER_MESSAGE: MessageView = MessageView { channel: false, metadata: true };
+
+fn put_event(body: &mut Object, event: &Event) {
+    let Topic { workspace, id: topic } = event.topic;
+    match &event.kind {
+        EventKind::Message { message, .. } => {
+            put_message(body, workspace, message, EVENT_MESSAGE);
+            put_channel_type(body, message.channel);
+        }
+        EventKind::MessageChanged { message, previous } => {
+            put_changed(body, event, message, previous.as_deref());
+        }
+        // What stays in the place of a thread's parent is an edit to those who look at it.
+        EventKind::MessageDeleted { tombstone: Some(tombstone), previous, .. } => {
+            put_changed(body, event, tombstone, previous.as_deref());
+        }
+        EventKind::MessageDeleted { ts, previous, tombstone: None, .. } => {
+            body.put("type", "message").put("subtype", "message_deleted").put("hidden", &true);
+            body.text_if("channel", topic.channel()).text("deleted_ts", ts).text("ts", event.at);
+            if let Some(previous) = previous {
+                body.object("previous_message", |object| {
+                    put_message(object, workspace, previous, INNER_MESSAGE);
+                });
+            }
+            if let Some(channel) = topic.channel() {
+                put_channel_type(body, channel);
+            }
+        }
+        EventKind::ReactionAdded(change) => put_reaction(body, "reaction_added", change),
+        EventKind::ReactionRemoved(change) => put_reaction(body, "reaction_removed", change),
+        EventKind::MemberJoined { user, inviter, kind } => {
+            put_member(body, "member_joined_channel", event, *user, *kind);
+            body.text_if("inviter", inviter.as_ref());
+        }
+        EventKind::MemberLeft { user, by, kind } => {
+            put_member(body, "member_left_channel", event, *user, *kind);
+            body.text_if("actor_id", by.as_ref());
+        }
+        EventKind::Joined { channel, .. } => put_joined(body, event, channel),
+        EventKind::Left { channel, kind, by, .. } => {
+            let name = if kind.is_public() { "channel_left" } else { "group_left" };
+            body.put("type", name).text("channel", channel);
+            let actor = by.or(match topic {
+                TopicId::User(user) => Some(user),
+                TopicId::Channel(_) | TopicId::Workspace(_) => None,
+            });
+            body.text_if("actor_id", actor);
+        }
+        EventKind::Marked { channel, kind, ts, mention_count, has_unreads } => {
+            put_marked(body, (*channel, *kind), *ts, *mention_count, *has_unreads);
+        }
+        EventKind::ChannelCreated(channel) => {
+            body.put("type", "channel_created").object("channel", |object| {
+                object
+                    .text("id", channel.id)
+                    .put("name", &channel.name)
+                    .put("name_normalized", &channel.name)
+                    .put("is_channel", &true)
+                    .put("is_shared", &false)
+                    .put("is_org_shared", &false)
+                    .put("created", &channel.created.div_euclid(1_000_000))
+                    .text("creator", channel.creator)
+                    .text("context_team_id", workspace);
+            });
+        }
+        EventKind::ChannelArchived { user, channel } => {
+            put_archived(body, "channel_archive", *user, *channel)
+        }
+        EventKind::GroupArchived { user, channel } => put_archived(body, "group_archive", *user, *channel),
+        EventKind::TeamJoin(user) => {
+            body.put("type", "team_join")
+                .object("user", |object| put_user(object, user, UserView::default()))
+                .put("cache_ts", &event.at.seconds());
+        }
+        EventKind::UserChange(user) => {
+            body.put("type", "user_change")
+                .object("user", |object| put_user(object, user, UserView::default()))
+                .put("cache_ts", &event.at.seconds());
+        }
+        EventKind::Nothing => {}
+    }
+}
+
+fn put_extra(extra: &mut Object, event: &Event) {
+    match &event.kind {
+        EventKind::Message { parent: Some(parent), .. }
+        | EventKind::MessageDeleted { parent: Some(parent), .. } => {
+            put_parent(extra, parent);
+        }
+        EventKind::Joined { channel, at } => {
+            extra.object("channel", |object| put_position(object, TopicId::Channel(channel.id), *at));
+        }
+        EventKind::Left { channel, at, .. } => {
+            extra.object("channel", |object| put_position(object, TopicId::Channel(*channel), *at));
+        }
+        _ => {}
+    }
+}
+
+fn put_parent(extra: &mut Object, parent: &Parent) {
+    extra.object("parent", |object| {
+        object.text("ts", parent.ts);
+        put_replies(object, parent.replies.as_ref());
+    });
+}
+
+fn put_changed(body: &mut Object, event: &Event, message: &Message, previous: Option<&Message>) {
+    let workspace = event.topic.workspace;
+    body.put("type", "message")
+        .put("subtype", "message_changed")
+        .put("hidden", &true)
+        .text("channel", message.channel)
+        .object("message", |object| put_message(object, workspace, message, INNER_MESSAGE));
+    if let Some(previous) = previous {
+        body.object("previous_message", |object| put_message(object, workspace, previous, INNER_MESSAGE));
+    }
+    body.text("ts", event.at);
+    put_channel_type(body, message.channel);
+}
+
+/// Of a message's channel only the id is known here, and it tells DMs from the rest.
+fn put_channel_type(body: &mut Object, channel: ChannelId) {
+    if channel.is_direct() {
+        body.put("channel_type", "im");
+    }
+}
+
+fn put_reaction(body: &mut Object, name: &str, change: &ReactionChange) {
+    body.put("type", name)
+        .text("user", change.user)
+        .put("reaction", &change.name)
+        .text("item_user", change.item_user)
+        .object("item", |item| {
+            item.put("type", "message").text("channel", change.channel).text("ts", change.ts);
+        });
+}
+
+fn put_member(body: &mut Object, name: &str, event: &Event, user: UserId, kind: ChannelKind) {
+    let channel_type = match kind {
+        ChannelKind::Public => "C",
+        ChannelKind::Private | ChannelKind::GroupDirect => "G",
+        ChannelKind::Direct => "D",
+    };
+    body.put("type", name)
+        .text("user", user)
+        .text_if("channel", event.topic.id.channel())
+        .put("channel_type", channel_type)
+        .text("team", event.topic.workspace);
+}
+
+fn put_joined(body: &mut Object, event: &Event, channel: &Channel) {
+    let name = match channel.kind {
+        ChannelKind::Public => "channel_joined",
+        ChannelKind::Private => "group_joined",
+        ChannelKind::Direct => "im_created",
+        ChannelKind::GroupDirect => "mpim_joined",
+    };
+    let TopicId::User(viewer) = event.topic.id else { return };
+    body.put("type", name);
+    if channel.kind == ChannelKind::Direct {
+        body.text("user", viewer);
+    }
+    body.object("channel", |object| {
+        put_conversation(object, event.topic.workspace, channel, viewer, Seen::FromInside);
+    });
+}
+
+/// Unread messages are not counted: 1 stands for "at least one".
+fn put_marked(
+    body: &mut Object,
+    (channel, kind): (ChannelId, ChannelKind),
+    ts: Ts,
+    mentions: u64,
+    has_unreads: bool,
+) {
+    let name = match kind {
+        ChannelKind::Public => "channel_marked",
+        ChannelKind::Private => "group_marked",
+        ChannelKind::Direct => "im_marked",
+        ChannelKind::GroupDirect => "mpim_marked",
+    };
+    let unread = u8::from(has_unreads);
+    body.put("type", name)
+        .text("channel", channel)
+        .text("ts", ts)
+        .put("has_unreads", &has_unreads)
+        .put("unread_count", &unread)
+        .put("unread_count_display", &unread)
+        .put("num_mentions", &mentions)
+        .put("num_mentions_display", &mentions)
+        .put("mention_count", &mentions)
+        .put("mention_count_display", &mentions);
+}
+
+fn put_archived(body: &mut Object, name: &str, user: UserId, channel: ChannelId) {
+    body.put("type", name).text("channel", channel).text("user", user).put("is_moved", &0);
+}

@@ -1,0 +1,74 @@
+//! The user object.
+
+use model::{Role, User, UserKind};
+
+use crate::json::Object;
+
+/// What of a user object depends on who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UserView {
+    /// The asker may see addresses (scope `users:read.email`).
+    pub email: bool,
+    /// The asker wants the language (`include_locale`).
+    pub locale: bool,
+}
+
+/// Writes a person or a bot's user.
+pub fn put_user(object: &mut Object, user: &User, view: UserView) {
+    let person = user.kind == UserKind::Person;
+    object
+        .text("id", user.id)
+        .text("team_id", user.workspace)
+        .put("name", &user.name)
+        .put("deleted", &user.deleted)
+        .put("color", &color(user))
+        .put("real_name", &user.real_name)
+        .put("tz", &user.tz)
+        .object("profile", |profile| put_profile(profile, user, view))
+        .put("is_admin", &(person && user.role >= Role::Admin))
+        .put("is_owner", &(person && user.role >= Role::Owner))
+        .put("is_primary_owner", &(person && user.role == Role::PrimaryOwner))
+        .put("is_restricted", &false)
+        .put("is_ultra_restricted", &false)
+        .put("is_bot", &!person)
+        .put("is_app_user", &false)
+        .put("updated", &user.updated.div_euclid(1_000_000))
+        .put("is_email_confirmed", &user.email.is_some())
+        .put("who_can_share_contact_card", "EVERYONE");
+    if person {
+        object.put("has_2fa", &false);
+    }
+    if view.locale {
+        object.put("locale", &user.locale);
+    }
+}
+
+fn put_profile(profile: &mut Object, user: &User, view: UserView) {
+    let (first, last) = user.real_name.split_once(' ').unwrap_or((&user.real_name, ""));
+    profile
+        .put("title", "")
+        .put("phone", "")
+        .put("skype", "")
+        .put("real_name", &user.real_name)
+        .put("real_name_normalized", &user.real_name)
+        .put("display_name", &user.display_name)
+        .put("display_name_normalized", &user.display_name)
+        .put("status_text", "")
+        .put("status_emoji", "")
+        .put("status_expiration", &0)
+        .put("first_name", first)
+        .put("last_name", last)
+        .text("team", user.workspace);
+    if let UserKind::Bot { bot, app } = user.kind {
+        profile.text("bot_id", bot).text("api_app_id", app).put("always_active", &true);
+    }
+    if let (true, Some(email)) = (view.email, &user.email) {
+        profile.put("email", email);
+    }
+}
+
+/// A colour that stays the same for a person, six hexadecimal digits, dark enough for white text.
+fn color(user: &User) -> String {
+    let hash = user.id.raw().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    format!("{:06x}", hash & 0x9f_9f9f | 0x20_2020)
+}
