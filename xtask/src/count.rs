@@ -30,8 +30,6 @@ pub(crate) enum Format {
     Libtest,
     /// `Tests  1 failed | 11 passed | 2 skipped (14)`
     Vitest,
-    /// `  5 passed (10s)`, one line each.
-    Playwright,
     /// `ok NAME`, `not ok NAME: why`, `skip NAME: why`
     Lines,
 }
@@ -46,7 +44,6 @@ pub(crate) fn count(format: Format, lines: &[String], success: bool) -> Count {
             Format::Whole => Count::default(),
             Format::Libtest => libtest(&line),
             Format::Vitest => vitest(&line),
-            Format::Playwright => playwright(line.trim()),
             Format::Lines => plain(&line),
         };
     }
@@ -91,18 +88,6 @@ fn vitest(line: &str) -> Count {
             Some((number, "skipped" | "todo")) => count.skipped += number,
             _ => {}
         }
-    }
-    count
-}
-
-fn playwright(line: &str) -> Count {
-    let mut count = Count::default();
-    let line = line.split('(').next().unwrap_or_default().trim();
-    match line.split_once(' ').map(|(number, word)| (number.parse::<u64>(), word)) {
-        Some((Ok(number), "passed")) => count.passed = number,
-        Some((Ok(number), "failed" | "flaky" | "interrupted" | "timed out")) => count.failed = number,
-        Some((Ok(number), "skipped" | "did not run")) => count.skipped = number,
-        _ => {}
     }
     count
 }
@@ -152,12 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn vitest_and_playwright_summaries_are_read_through_colour() {
+    fn vitest_summaries_are_read_through_colour() {
         let vitest = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | 11 passed | 2 skipped (14)";
         assert_eq!(count(Format::Vitest, &lines(vitest), false), is(11, 1, 2));
-        let playwright =
-            "  1 failed\n    [chromium] › a.spec.ts:3:1 › x\n  1 flaky\n  2 skipped\n  5 passed (10.1s)";
-        assert_eq!(count(Format::Playwright, &lines(playwright), false), is(5, 2, 2));
     }
 
     #[test]

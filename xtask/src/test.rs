@@ -36,7 +36,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
     ("sdk-python-rtm", "slack_sdk: rtm_v2"),
     ("sdk-morphism", "slack-morphism"),
-    ("e2e", "Playwright on Chromium"),
+    ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
 ];
@@ -134,7 +134,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         web::install(web::folder())?;
         let mut e2e = web::npm(web::folder(), &["run", "e2e"]);
         e2e.env("PARLANCE_BIN", &binary).env("CHROMIUM", chromium);
-        command(&mut e2e, Format::Playwright, TESTS_WITHIN)
+        command(&mut e2e, Format::Vitest, TESTS_WITHIN)
     });
     report.step("crash", || {
         let mut test = cargo();

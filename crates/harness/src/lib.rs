@@ -12,6 +12,7 @@
 //! | [`listener`] | a device that listens, resumes, and records what it sees |
 //! | [`view`] | the messages of a channel as a client has them |
 //! | [`history`] | the checker: what was asked, what was seen, what is there at the end |
+//! | [`skip`] | a test that needs a peer or a right that this machine lacks says so loudly |
 //! | [`wal`] | whether a killed process left a commit half written |
 
 // A test helper indexes JSON values, which answer null and do not panic.
@@ -24,3 +25,15 @@ pub mod sandbox;
 pub mod socket;
 pub mod view;
 pub mod wal;
+
+/// Says that a test cannot run here and why, past the capture of the test runner: `cargo xtask test`
+/// counts these lines. In CI (`CI` is set) it is a failure.
+///
+/// # Panics
+/// In CI.
+pub fn skip(test: &str, why: &str) {
+    use std::io::Write as _;
+    assert!(std::env::var_os("CI").is_none_or(|value| value.is_empty()), "{test} cannot run: {why}");
+    // Without a stderr nobody listens.
+    writeln!(std::io::stderr(), "skipped: {test}: {why}").ok();
+}

@@ -11,6 +11,12 @@ use crate::history::{Listener, Micros, Observation, Seen, Snapshot};
 use crate::http::Api;
 use crate::socket::{FRAME_WITHIN, Frame, Positions, Socket};
 
+/// How long a client waits before it tries to connect again.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// After how many failures in a row a listener gives up.
+const FAILURES_MAX: u32 = 200;
+
 /// The clock of a recording: microseconds since its start.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -51,22 +57,26 @@ pub async fn listen(
 ) -> Result<Listener> {
     let listener = Listener { name, bases, seen: Vec::new() };
     let mut device = Device { listener, positions, clock };
+    let mut failures = 0;
     loop {
         if orders.up.wait_for(|up| *up).await.is_err() {
             bail!("the sandbox is gone");
         }
         match Socket::realtime(&api).await {
             Ok(mut socket) => {
+                failures = 0;
                 if device.session(&mut socket, &mut orders).await? {
                     return Ok(device.listener);
                 }
                 device.note(String::new(), Seen::Lost);
             }
-            // Between the kill and the news of it.
+            // Between the kill and the news of it, or while everybody comes back at once.
             Err(error) => {
-                if tokio::time::timeout(FRAME_WITHIN, orders.up.changed()).await.is_err() {
+                failures += 1;
+                if failures > FAILURES_MAX {
                     return Err(error);
                 }
+                tokio::time::sleep(RETRY_AFTER).await;
             }
         }
     }

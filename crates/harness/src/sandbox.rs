@@ -166,11 +166,23 @@ impl Sandbox {
         let directory = tempfile::tempdir()?;
         let data = options.data.unwrap_or_else(|| directory.path().join("data"));
         let seed = seed(&data, options.members).await?;
+        Sandbox::serve(directory, data, seed, options.arguments).await
+    }
+
+    /// Serves a data directory that was seeded elsewhere, on a free port.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub async fn on(data: &Path, seed: Seed) -> Result<Sandbox> {
+        Sandbox::serve(tempfile::tempdir()?, data.to_path_buf(), seed, Vec::new()).await
+    }
+
+    async fn serve(directory: TempDir, data: PathBuf, seed: Seed, arguments: Vec<String>) -> Result<Sandbox> {
         let mut sandbox = Sandbox {
             seed,
             directory,
             data,
-            arguments: options.arguments,
+            arguments,
             listen: "127.0.0.1:0".to_owned(),
             url: String::new(),
             process: None,

@@ -1,0 +1,15 @@
+//! The real binary, from outside.
+
+// Helpers of tests are tests too; JSON values answer null to an index that is not there.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod arguments;
+mod commands;
+mod crash;
+mod disk;
+mod isolation;
+mod load;
+mod operation;
+mod realtime;
+mod refusals;
+mod sessions;
