@@ -141,6 +141,12 @@ pub enum Refusal {
     /// The person was deactivated.
     #[error("the user is deactivated")]
     UserDisabled,
+    /// The person to remove is not in the channel.
+    #[error("they are not in the channel")]
+    TargetNotInChannel,
+    /// The last person of a private channel cannot leave it.
+    #[error("the last member cannot leave")]
+    LastMember,
     /// A channel that everybody is in cannot be left.
     #[error("may not leave the general channel")]
     CantLeaveGeneral,

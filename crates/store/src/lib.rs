@@ -4,8 +4,14 @@
 //! decides each item in order and commits. [`Store`] is the read side: every method is one read
 //! transaction. `append` decides, `sql` speaks to the engine, one file per aggregate holds its rows.
 
+mod append;
+mod codec;
 pub mod error;
+mod query;
 pub mod read;
+mod rows;
+pub mod sqlite;
+mod tx;
 pub mod write;
 
 pub use error::{CommitError, OpenError, Refusal, StoreError};

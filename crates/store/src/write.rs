@@ -22,6 +22,12 @@ pub trait Log: Send {
     /// # Errors
     /// [`CommitError`]: what is known of the batch as a whole.
     async fn commit(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError>;
+
+    /// Housekeeping between batches (checkpoints): the appender calls it when it has answered everybody.
+    ///
+    /// # Errors
+    /// [`CommitError::Fatal`]; nothing else ends the appender here.
+    async fn maintain(&mut self) -> Result<(), CommitError>;
 }
 
 /// One item of a batch: something to do, in one workspace.
@@ -366,6 +372,8 @@ pub struct NewPerson {
     pub role: Role,
     /// IANA time zone.
     pub tz: String,
+    /// The default channels do not say that they came (for bulk loads).
+    pub quiet: bool,
 }
 
 /// An invitation to make.

@@ -1,0 +1,266 @@
+//! The write path: decides each item of a batch in order, then writes what changed.
+//!
+//! [`Batch`] holds the rows that the batch has touched, as its items left them, so that each item sees
+//! its predecessors; rows are read when an item first needs them and written once, at the end. Each
+//! item first checks, then changes: a refusal leaves no trace.
+
+mod accounts;
+mod changes;
+mod channels;
+mod marks;
+mod membership;
+mod post;
+mod reactions;
+
+use std::collections::HashMap;
+
+use model::{Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, TopicId, Ts, WorkspaceId};
+
+pub(crate) use changes::Batch;
+
+use crate::{
+    Done, Outcome, Refusal, StoreError, Write, WriteKind,
+    tx::{Tx, Value},
+};
+
+/// Why an item made nothing: the store decided, or failed.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A value for the caller.
+    Refused(Refusal),
+    /// The end of the batch.
+    Failed(StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Result of deciding one item.
+pub(crate) type Decided<T = Done> = Result<T, Stop>;
+
+/// Decides and writes a batch inside the transaction `tx`. Returns the outcomes and the topics that moved.
+///
+/// # Errors
+/// The engine's; the caller rolls back.
+pub(crate) async fn append(
+    tx: &mut dyn Tx,
+    items: Vec<Write>,
+    now: Micros,
+) -> Result<(Vec<Outcome>, Vec<Head>), StoreError> {
+    let mut batch = Batch::new(tx, now);
+    let mut outcomes = Vec::with_capacity(items.len());
+    for item in items {
+        let result = match decide(&mut batch, item).await {
+            Ok(done) => Ok(done),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        let events = batch.take_events();
+        debug_assert!(result.is_ok() || events.is_empty(), "a refused item made events");
+        outcomes.push(Outcome { result, events });
+    }
+    let heads = batch.heads();
+    batch.flush().await?;
+    Ok((outcomes, heads))
+}
+
+async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
+    let workspace = item.workspace;
+    if !matches!(item.kind, WriteKind::CreateWorkspace { .. }) && !batch.is_here(workspace).await? {
+        return Err(Refusal::NotHere.into());
+    }
+    match item.kind {
+        WriteKind::Post { draft, public_without_membership } => {
+            post::post(batch, workspace, *draft, public_without_membership).await
+        }
+        WriteKind::Edit {
+            channel,
+            ts,
+            by,
+            text,
+            blocks,
+            attachments,
+            metadata,
+            broadcast,
+            mentions,
+            mentions_everyone,
+        } => {
+            let edit =
+                post::Edit { text, blocks, attachments, metadata, broadcast, mentions, mentions_everyone };
+            post::edit(batch, workspace, channel, ts, by, edit).await
+        }
+        WriteKind::Delete { channel, ts, by } => post::delete(batch, workspace, channel, ts, by).await,
+        WriteKind::React { channel, ts, by, name } => {
+            reactions::add(batch, workspace, channel, ts, by, name).await
+        }
+        WriteKind::Unreact { channel, ts, by, name } => {
+            reactions::remove(batch, workspace, channel, ts, by, name).await
+        }
+        WriteKind::CreateChannel { id, name, private, by } => {
+            channels::create(batch, workspace, id, &name, private, by).await
+        }
+        WriteKind::OpenDirect { id, by, others, only_existing } => {
+            channels::open_direct(batch, workspace, id, by, &others, only_existing).await
+        }
+        WriteKind::Join { channel, by } => membership::join(batch, workspace, channel, by).await,
+        WriteKind::Leave { channel, by } => membership::leave(batch, workspace, channel, by).await,
+        WriteKind::Invite { channel, by, users, force } => {
+            membership::invite(batch, workspace, channel, by, &users, force).await
+        }
+        WriteKind::Kick { channel, by, user } => membership::kick(batch, workspace, channel, by, user).await,
+        WriteKind::SetTopic { channel, by, value } => {
+            channels::describe(batch, workspace, channel, by, value, channels::Which::Topic).await
+        }
+        WriteKind::SetPurpose { channel, by, value } => {
+            channels::describe(batch, workspace, channel, by, value, channels::Which::Purpose).await
+        }
+        WriteKind::Archive { channel, by } => channels::archive(batch, workspace, channel, by).await,
+        WriteKind::Mark { channel, by, ts } => marks::mark(batch, workspace, channel, by, ts).await,
+        WriteKind::CreateWorkspace { name, domain, general, random, owner, only_first } => {
+            accounts::create_workspace(batch, workspace, name, domain, [general, random], *owner, only_first)
+                .await
+        }
+        WriteKind::AddPerson(person) => accounts::add_person(batch, workspace, *person).await,
+        WriteKind::AddBot { user, bot, app, name } => {
+            accounts::add_bot(batch, workspace, user, bot, app, name).await
+        }
+        WriteKind::AcceptInvite { code, person } => {
+            accounts::accept_invite(batch, workspace, code, *person).await
+        }
+        WriteKind::CreateInvite(invite) => accounts::create_invite(batch, workspace, invite).await,
+        WriteKind::AddCredential(credential) => accounts::add_credential(batch, workspace, credential).await,
+        WriteKind::RevokeCredential { id } => accounts::revoke_credential(batch, workspace, id).await,
+        WriteKind::RevokeSessions { user } => accounts::revoke_sessions(batch, workspace, user).await,
+        WriteKind::SetPassword { user, password_hash } => {
+            accounts::set_password(batch, workspace, user, password_hash).await
+        }
+        WriteKind::AddTicket(ticket) => accounts::add_ticket(batch, workspace, ticket).await,
+        WriteKind::UseTicket { secret } => accounts::use_ticket(batch, workspace, secret).await,
+        WriteKind::ShiftGenerations => accounts::shift_generations(batch, workspace).await,
+    }
+}
+
+/// A topic as the batch left it.
+#[derive(Debug, Clone, Copy)]
+struct TopicState {
+    generation: Generation,
+    last_seq: Seq,
+    last_ts: Ts,
+    moved: bool,
+}
+
+impl TopicState {
+    const NEW: Self =
+        Self { generation: Generation::FIRST, last_seq: Seq::ZERO, last_ts: Ts::ZERO, moved: false };
+
+    /// Takes the next place: `seq` dense, `ts` strictly increasing however the clock jumps.
+    fn next(&mut self, now: Micros) -> (Position, Ts) {
+        self.last_seq = self.last_seq.next();
+        self.last_ts = Ts::from_micros(now.max(self.last_ts.micros() + 1));
+        self.moved = true;
+        (self.position(), self.last_ts)
+    }
+
+    fn position(&self) -> Position {
+        Position { generation: self.generation, seq: self.last_seq }
+    }
+}
+
+/// The columns of an event's row after its key.
+fn event_row(event: &Event) -> Vec<Value> {
+    use crate::{
+        codec::{Data, Kind},
+        tx::ToValue,
+    };
+    let none = Data::default;
+    let (kind, reference, actor, data) = match &event.kind {
+        EventKind::Message { message, .. } => {
+            (Kind::Message, message.ts.to_value(), message.author.to_value(), none())
+        }
+        EventKind::MessageChanged { message, .. } => {
+            (Kind::MessageChanged, message.ts.to_value(), message.author.to_value(), none())
+        }
+        EventKind::MessageDeleted { ts, thread, .. } => {
+            let data = Data { thread: thread.map(Ts::micros), ..none() };
+            (Kind::MessageDeleted, ts.to_value(), Value::Null, data)
+        }
+        EventKind::ReactionAdded(change) | EventKind::ReactionRemoved(change) => {
+            let kind = if matches!(event.kind, EventKind::ReactionAdded(_)) {
+                Kind::ReactionAdded
+            } else {
+                Kind::ReactionRemoved
+            };
+            let data = Data { name: Some(change.name.clone()), user: Some(change.item_user.raw()), ..none() };
+            (kind, change.ts.to_value(), change.user.to_value(), data)
+        }
+        EventKind::MemberJoined { user, inviter, .. } => {
+            let data = Data { user: inviter.map(model::UserId::raw), ..none() };
+            (Kind::MemberJoined, Value::Null, user.to_value(), data)
+        }
+        EventKind::MemberLeft { user, by, .. } => (
+            Kind::MemberLeft,
+            Value::Null,
+            user.to_value(),
+            Data { user: by.map(model::UserId::raw), ..none() },
+        ),
+        EventKind::GroupArchived { user, channel } => {
+            (Kind::GroupArchived, channel.to_value(), user.to_value(), none())
+        }
+        EventKind::Joined { channel, at } => {
+            let data = Data { position: Some((at.generation.0, at.seq.raw())), ..none() };
+            (Kind::Joined, channel.id.to_value(), Value::Null, data)
+        }
+        EventKind::Left { channel, by, at, .. } => {
+            let data = Data {
+                position: Some((at.generation.0, at.seq.raw())),
+                user: by.map(model::UserId::raw),
+                ..none()
+            };
+            (Kind::Left, channel.to_value(), Value::Null, data)
+        }
+        EventKind::Marked { channel, ts, .. } => {
+            (Kind::Marked, channel.to_value(), Value::Null, Data { read: Some(ts.micros()), ..none() })
+        }
+        EventKind::ChannelCreated(channel) => {
+            (Kind::ChannelCreated, channel.id.to_value(), channel.creator.to_value(), none())
+        }
+        EventKind::ChannelArchived { user, channel } => {
+            (Kind::ChannelArchived, channel.to_value(), user.to_value(), none())
+        }
+        EventKind::TeamJoin(user) => (Kind::TeamJoin, user.id.to_value(), user.id.to_value(), none()),
+        EventKind::UserChange(user) => (Kind::UserChange, user.id.to_value(), user.id.to_value(), none()),
+        EventKind::Nothing => (Kind::UserChange, Value::Null, Value::Null, none()),
+    };
+    vec![
+        event.topic.workspace.to_value(),
+        event.topic.id.to_value(),
+        event.position.seq.to_value(),
+        kind.to_value(),
+        event.at.to_value(),
+        reference,
+        actor,
+        data.to_column(),
+    ]
+}
+
+/// Topics by key, as the batch left them.
+type Topics = HashMap<Topic, TopicState>;
+
+/// The topic of a person.
+fn user_topic(workspace: WorkspaceId, user: model::UserId) -> Topic {
+    Topic { workspace, id: TopicId::User(user) }
+}
+
+/// The topic of the workspace.
+fn workspace_topic(workspace: WorkspaceId) -> Topic {
+    Topic { workspace, id: TopicId::Workspace(workspace) }
+}

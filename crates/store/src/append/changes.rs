@@ -1,0 +1,574 @@
+//! The rows that a batch has touched, as its items left them.
+
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use model::{
+    ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, Ts, User,
+    UserId, WorkspaceId,
+};
+
+use super::{Decided, TopicState, Topics, event_row};
+use crate::{
+    Refusal, StoreError, codec,
+    rows::{self, StoredChannel, StoredMessage, channel_sql},
+    tx::{Tx, Value, params},
+};
+
+/// State of a placement in which writes are taken.
+const PLACEMENT_HERE: i64 = 1;
+
+/// One person in one channel, present or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) present: bool,
+    /// Position of the last join or leave in the channel.
+    pub(crate) at: Position,
+    pub(crate) last_read: Ts,
+    pub(crate) revision: u32,
+}
+
+/// One person's replies in one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Replier {
+    pub(crate) first: Ts,
+    pub(crate) replies: i64,
+}
+
+/// A row that was read, and whether the batch changed it.
+struct Cached<T> {
+    row: Option<T>,
+    dirty: bool,
+}
+
+type ChannelKey = (WorkspaceId, ChannelId);
+
+/// The rows that a batch has touched.
+pub(crate) struct Batch<'t> {
+    tx: &'t mut dyn Tx,
+    now: Micros,
+    here: HashMap<WorkspaceId, bool>,
+    topics: Topics,
+    channels: HashMap<ChannelKey, Cached<StoredChannel>>,
+    members: HashMap<(ChannelKey, UserId), Cached<Member>>,
+    messages: HashMap<(ChannelKey, Ts), Cached<StoredMessage>>,
+    repliers: HashMap<(ChannelKey, Ts, UserId), Cached<Replier>>,
+    keys: HashMap<(ChannelKey, UserId, ClientMsgId), Option<Ts>>,
+    users: HashMap<(WorkspaceId, UserId), Option<User>>,
+    /// Rows to write, by statement, in the order of first use.
+    writes: Vec<(&'static str, Vec<Vec<Value>>)>,
+    events: Vec<Event>,
+    moved: HashSet<Topic>,
+}
+
+impl<'t> Batch<'t> {
+    pub(crate) fn new(tx: &'t mut dyn Tx, now: Micros) -> Self {
+        Self {
+            tx,
+            now,
+            here: HashMap::new(),
+            topics: HashMap::new(),
+            channels: HashMap::new(),
+            members: HashMap::new(),
+            messages: HashMap::new(),
+            repliers: HashMap::new(),
+            keys: HashMap::new(),
+            users: HashMap::new(),
+            writes: Vec::new(),
+            events: Vec::new(),
+            moved: HashSet::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// Whether the workspace lives on this shard and takes writes.
+    pub(crate) async fn is_here(&mut self, workspace: WorkspaceId) -> Result<bool, StoreError> {
+        if let Some(&here) = self.here.get(&workspace) {
+            return Ok(here);
+        }
+        let sql = "SELECT state FROM placements WHERE workspace = $1";
+        let rows = self.tx.query(sql, &params![workspace]).await?;
+        let state: Option<i64> = rows.into_iter().next().map(|mut row| row.take()).transpose()?;
+        let here = state == Some(PLACEMENT_HERE);
+        self.here.insert(workspace, here);
+        Ok(here)
+    }
+
+    /// Makes the workspace live here.
+    pub(crate) fn place(&mut self, workspace: WorkspaceId) {
+        self.here.insert(workspace, true);
+        self.write(
+            "INSERT INTO placements (workspace, state, version) VALUES ($1, $2, $3)",
+            params![workspace, PLACEMENT_HERE, 1i64].into(),
+        );
+    }
+
+    // Topics and events.
+
+    async fn topic(&mut self, topic: Topic) -> Result<&mut TopicState, StoreError> {
+        match self.topics.entry(topic) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let sql =
+                    "SELECT generation, last_seq, last_ts FROM topics WHERE workspace = $1 AND topic = $2";
+                let rows = self.tx.query(sql, &params![topic.workspace, topic.id]).await?;
+                let state = match rows.into_iter().next() {
+                    None => TopicState::NEW,
+                    Some(mut row) => TopicState {
+                        generation: row.take()?,
+                        last_seq: row.take()?,
+                        last_ts: row.take()?,
+                        moved: false,
+                    },
+                };
+                Ok(entry.insert(state))
+            }
+        }
+    }
+
+    /// Makes a topic that has no event yet, so that it has a head.
+    pub(crate) async fn create_topic(&mut self, topic: Topic) -> Result<(), StoreError> {
+        self.topic(topic).await?.moved = true;
+        Ok(())
+    }
+
+    /// Takes the next place of a topic. Give it to [`Batch::emit`].
+    pub(crate) async fn next(&mut self, topic: Topic) -> Result<(Position, Ts), StoreError> {
+        let now = self.now;
+        Ok(self.topic(topic).await?.next(now))
+    }
+
+    /// Adds an event at a place taken with [`Batch::next`].
+    pub(crate) fn emit(&mut self, topic: Topic, place: (Position, Ts), kind: EventKind) {
+        let (position, at) = place;
+        let event = Event { topic, position, at, kind };
+        self.write(
+            "INSERT INTO events (workspace, topic, seq, kind, at, ref, actor, data) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            event_row(&event),
+        );
+        self.moved.insert(topic);
+        self.events.push(event);
+    }
+
+    /// Adds an event at the topic's next place.
+    pub(crate) async fn push(&mut self, topic: Topic, kind: EventKind) -> Result<Position, StoreError> {
+        let place = self.next(topic).await?;
+        self.emit(topic, place, kind);
+        Ok(place.0)
+    }
+
+    /// The events since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Heads of the topics that got events.
+    pub(crate) fn heads(&self) -> Vec<Head> {
+        let head = |topic: &Topic| {
+            self.topics.get(topic).map(|state| Head { topic: *topic, position: state.position() })
+        };
+        self.moved.iter().filter_map(head).collect()
+    }
+
+    /// Raises the generation of a topic.
+    pub(crate) async fn shift(&mut self, topic: Topic) -> Result<(), StoreError> {
+        let state = self.topic(topic).await?;
+        state.generation = Generation(state.generation.0 + 1);
+        state.moved = true;
+        Ok(())
+    }
+
+    // Rows.
+
+    /// A channel that exists.
+    pub(crate) async fn channel(&mut self, workspace: WorkspaceId, id: ChannelId) -> Decided<StoredChannel> {
+        self.find_channel(workspace, id).await?.ok_or_else(|| Refusal::ChannelNotFound.into())
+    }
+
+    pub(crate) async fn find_channel(
+        &mut self,
+        workspace: WorkspaceId,
+        id: ChannelId,
+    ) -> Result<Option<StoredChannel>, StoreError> {
+        if let Some(cached) = self.channels.get(&(workspace, id)) {
+            return Ok(cached.row.clone());
+        }
+        let sql = channel_sql!("FROM channels c WHERE c.workspace = $1 AND c.channel = $2");
+        let rows = self.tx.query(sql, &params![workspace, id]).await?;
+        let row = rows.into_iter().next().map(|mut row| rows::channel(&mut row)).transpose()?;
+        self.channels.insert((workspace, id), Cached { row: row.clone(), dirty: false });
+        Ok(row)
+    }
+
+    pub(crate) fn put_channel(&mut self, workspace: WorkspaceId, mut row: StoredChannel) {
+        row.revision += 1;
+        self.channels.insert((workspace, row.channel.id), Cached { row: Some(row), dirty: true });
+    }
+
+    pub(crate) async fn member(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        user: UserId,
+    ) -> Result<Option<Member>, StoreError> {
+        let key = ((workspace, channel), user);
+        if let Some(cached) = self.members.get(&key) {
+            return Ok(cached.row);
+        }
+        let sql = "SELECT present, generation, seq, last_read, revision FROM memberships \
+                   WHERE workspace = $1 AND channel = $2 AND usr = $3";
+        let rows = self.tx.query(sql, &params![workspace, channel, user]).await?;
+        let row = match rows.into_iter().next() {
+            None => None,
+            Some(mut row) => Some(Member {
+                present: row.take()?,
+                at: Position { generation: row.take()?, seq: row.take()? },
+                last_read: row.take()?,
+                revision: row.take()?,
+            }),
+        };
+        self.members.insert(key, Cached { row, dirty: false });
+        Ok(row)
+    }
+
+    /// Whether the person is in the channel now.
+    pub(crate) async fn is_member(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        user: UserId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.member(workspace, channel, user).await?.is_some_and(|member| member.present))
+    }
+
+    pub(crate) fn put_member(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        user: UserId,
+        mut row: Member,
+    ) {
+        row.revision += 1;
+        self.members.insert(((workspace, channel), user), Cached { row: Some(row), dirty: true });
+    }
+
+    pub(crate) async fn message(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<StoredMessage>, StoreError> {
+        let key = ((workspace, channel), ts);
+        if let Some(cached) = self.messages.get(&key) {
+            return Ok(cached.row.clone());
+        }
+        let row = rows::load_message(self.tx, workspace, channel, ts).await?;
+        self.messages.insert(key, Cached { row: row.clone(), dirty: false });
+        Ok(row)
+    }
+
+    pub(crate) fn put_message(&mut self, workspace: WorkspaceId, row: StoredMessage) {
+        let key = ((workspace, row.message.channel), row.message.ts);
+        self.messages.insert(key, Cached { row: Some(row), dirty: true });
+    }
+
+    pub(crate) async fn replier(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        thread: Ts,
+        user: UserId,
+    ) -> Result<Option<Replier>, StoreError> {
+        let key = ((workspace, channel), thread, user);
+        if let Some(cached) = self.repliers.get(&key) {
+            return Ok(cached.row);
+        }
+        let sql = "SELECT first_ts, replies FROM thread_users \
+                   WHERE workspace = $1 AND channel = $2 AND thread = $3 AND usr = $4";
+        let rows = self.tx.query(sql, &params![workspace, channel, thread, user]).await?;
+        let row = match rows.into_iter().next() {
+            None => None,
+            Some(mut row) => Some(Replier { first: row.take()?, replies: row.take()? }),
+        };
+        self.repliers.insert(key, Cached { row, dirty: false });
+        Ok(row)
+    }
+
+    pub(crate) fn put_replier(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        thread: Ts,
+        user: UserId,
+        row: Replier,
+    ) {
+        self.repliers.insert(((workspace, channel), thread, user), Cached { row: Some(row), dirty: true });
+    }
+
+    /// The message that the key made, if there was one.
+    pub(crate) async fn key(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        author: UserId,
+        key: &ClientMsgId,
+    ) -> Result<Option<Ts>, StoreError> {
+        let cache_key = ((workspace, channel), author, key.clone());
+        if let Some(&ts) = self.keys.get(&cache_key) {
+            return Ok(ts);
+        }
+        let sql = "SELECT ts FROM idempotency WHERE workspace = $1 AND channel = $2 AND author = $3 AND msg_key = $4";
+        let rows = self.tx.query(sql, &params![workspace, channel, author, key]).await?;
+        let ts = rows.into_iter().next().map(|mut row| row.take()).transpose()?;
+        self.keys.insert(cache_key, ts);
+        Ok(ts)
+    }
+
+    pub(crate) fn put_key(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        author: UserId,
+        key: &ClientMsgId,
+        ts: Ts,
+    ) {
+        self.write(
+            "INSERT INTO idempotency (workspace, channel, author, msg_key, ts) VALUES ($1, $2, $3, $4, $5)",
+            params![workspace, channel, author, key, ts].into(),
+        );
+        self.keys.insert(((workspace, channel), author, key.clone()), Some(ts));
+    }
+
+    pub(crate) async fn user(
+        &mut self,
+        workspace: WorkspaceId,
+        id: UserId,
+    ) -> Result<Option<User>, StoreError> {
+        if let Some(user) = self.users.get(&(workspace, id)) {
+            return Ok(user.clone());
+        }
+        let user = rows::load_user(self.tx, workspace, id).await?;
+        self.users.insert((workspace, id), user.clone());
+        Ok(user)
+    }
+
+    /// Forgets a cached person, after a statement that changed the row.
+    pub(crate) fn forget_user(&mut self, workspace: WorkspaceId, id: UserId) {
+        self.users.remove(&(workspace, id));
+    }
+
+    // Statements.
+
+    /// Queues a row for a statement. Reads of the same rows by [`Batch::query`] see it.
+    pub(crate) fn write(&mut self, sql: &'static str, row: Vec<Value>) {
+        match self.writes.iter_mut().find(|(known, _)| *known == sql) {
+            Some((_, rows)) => rows.push(row),
+            None => self.writes.push((sql, vec![row])),
+        }
+    }
+
+    /// Writes what is queued, then runs a query: for what no cache can answer.
+    pub(crate) async fn query(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<crate::tx::Row>, StoreError> {
+        self.flush_rows().await?;
+        self.tx.query(sql, params).await
+    }
+
+    /// Writes what is queued, then runs a statement; returns how many rows changed.
+    pub(crate) async fn execute(&mut self, sql: &'static str, row: Vec<Value>) -> Result<usize, StoreError> {
+        self.flush_rows().await?;
+        self.tx.execute(sql, &[row]).await
+    }
+
+    /// Mentions of a person after a message.
+    pub(crate) async fn count_mentions(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        user: UserId,
+        after: Ts,
+    ) -> Result<u64, StoreError> {
+        self.flush_rows().await?;
+        rows::count_mentions(self.tx, workspace, channel, user, after).await
+    }
+
+    /// Writes everything at the end of the batch.
+    pub(crate) async fn flush(mut self) -> Result<(), StoreError> {
+        self.flush_rows().await
+    }
+
+    pub(crate) async fn flush_rows(&mut self) -> Result<(), StoreError> {
+        let mut topics: Vec<_> = self.topics.iter_mut().filter(|(_, state)| state.moved).collect();
+        topics.sort_unstable_by_key(|(topic, _)| **topic);
+        let rows: Vec<Vec<Value>> = topics
+            .into_iter()
+            .map(|(topic, state)| {
+                state.moved = false;
+                params![topic.workspace, topic.id, state.generation, state.last_seq, state.last_ts, Seq::ZERO]
+                    .into()
+            })
+            .collect();
+        run(
+            self.tx,
+            "INSERT INTO topics (workspace, topic, generation, last_seq, last_ts, trimmed) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, topic) DO UPDATE SET \
+             generation = excluded.generation, last_seq = excluded.last_seq, last_ts = excluded.last_ts",
+            &rows,
+        )
+        .await?;
+        run(
+            self.tx,
+            MESSAGE_UPSERT,
+            &dirty(&mut self.messages, |((workspace, _), _), row| message_row(*workspace, row)),
+        )
+        .await?;
+        for (sql, rows) in std::mem::take(&mut self.writes) {
+            run(self.tx, sql, &rows).await?;
+        }
+        run(
+            self.tx,
+            CHANNEL_UPSERT,
+            &dirty(&mut self.channels, |(workspace, _), row| channel_row(*workspace, row)),
+        )
+        .await?;
+        run(
+            self.tx,
+            "INSERT INTO memberships (workspace, channel, usr, present, generation, seq, last_read, revision) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (workspace, channel, usr) DO UPDATE SET \
+             present = excluded.present, generation = excluded.generation, seq = excluded.seq, \
+             last_read = excluded.last_read, revision = excluded.revision",
+            &dirty(&mut self.members, |((workspace, channel), user), row| {
+                let (generation, seq) = (row.at.generation, row.at.seq);
+                params![workspace, channel, user, row.present, generation, seq, row.last_read, row.revision].into()
+            }),
+        )
+        .await?;
+        run(
+            self.tx,
+            "INSERT INTO thread_users (workspace, channel, thread, usr, first_ts, replies) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, channel, thread, usr) DO UPDATE SET \
+             first_ts = excluded.first_ts, replies = excluded.replies",
+            &dirty(&mut self.repliers, |((workspace, channel), thread, user), row| {
+                params![workspace, channel, thread, user, row.first, row.replies].into()
+            }),
+        )
+        .await
+    }
+}
+
+async fn run(tx: &mut dyn Tx, sql: &'static str, rows: &[Vec<Value>]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    tx.execute(sql, rows).await.map(|_| ())
+}
+
+/// Takes the rows that were changed since the last call, in the order of their keys, so that two batches
+/// touch rows in the same order.
+fn dirty<K: Ord, T>(
+    cache: &mut HashMap<K, Cached<T>>,
+    row: impl Fn(&K, &T) -> Vec<Value>,
+) -> Vec<Vec<Value>> {
+    let mut changed: Vec<_> = cache.iter_mut().filter(|(_, cached)| cached.dirty).collect();
+    changed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    changed
+        .into_iter()
+        .filter_map(|(key, cached)| {
+            cached.dirty = false;
+            cached.row.as_ref().map(|value| row(key, value))
+        })
+        .collect()
+}
+
+const MESSAGE_UPSERT: &str = "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, \
+     subtype_data, body, blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, \
+     edited_by, edited_at, reply_count, reply_latest, deleted, revision) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+     $23, $24, $25) ON CONFLICT (workspace, channel, ts) DO UPDATE SET bot = excluded.bot, app = excluded.app, \
+     look = excluded.look, subtype = excluded.subtype, subtype_data = excluded.subtype_data, body = excluded.body, \
+     blocks = excluded.blocks, attachments = excluded.attachments, metadata = excluded.metadata, \
+     thread = excluded.thread, shown = excluded.shown, counts = excluded.counts, edited_by = excluded.edited_by, \
+     edited_at = excluded.edited_at, reply_count = excluded.reply_count, reply_latest = excluded.reply_latest, \
+     deleted = excluded.deleted, revision = excluded.revision";
+
+fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
+    let message = &stored.message;
+    let (bot, app, look) = codec::bot_columns(message.bot.as_ref());
+    let (subtype, subtype_data) = codec::subtype_columns(message.subtype.as_ref());
+    let (reply_count, reply_latest) =
+        message.replies.as_ref().map_or((0, Ts::ZERO), |replies| (replies.count, replies.latest));
+    let mut row: Vec<Value> =
+        params![workspace, message.channel, message.ts, stored.seq, message.author].into();
+    row.extend([bot, app, look, subtype, subtype_data]);
+    row.extend(params![
+        message.text.as_str(),
+        message.blocks,
+        message.attachments,
+        message.metadata,
+        message.client_msg_id,
+        message.thread,
+        message.parent_author,
+        message.in_channel(),
+        stored.counts,
+        message.edited.map(|(user, _)| user),
+        message.edited.map(|(_, at)| at),
+        reply_count,
+        reply_latest,
+        stored.deleted,
+        message.revision,
+    ]);
+    row
+}
+
+const CHANNEL_UPSERT: &str = "INSERT INTO channels (workspace, channel, kind, name, name_key, direct_key, creator, \
+     created, updated, archived, general, topic_value, topic_by, topic_at, purpose_value, purpose_by, purpose_at, \
+     latest, member_count, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+     $17, $18, $19, $20) ON CONFLICT (workspace, channel) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
+     name_key = excluded.name_key, updated = excluded.updated, archived = excluded.archived, \
+     general = excluded.general, topic_value = excluded.topic_value, topic_by = excluded.topic_by, \
+     topic_at = excluded.topic_at, purpose_value = excluded.purpose_value, purpose_by = excluded.purpose_by, \
+     purpose_at = excluded.purpose_at, latest = excluded.latest, member_count = excluded.member_count, \
+     revision = excluded.revision";
+
+fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
+    let channel = &stored.channel;
+    let direct = channel.kind.is_direct();
+    let name_key = (!direct).then(|| channel.name.clone());
+    let direct_key = direct.then(|| rows::direct_key(&channel.direct_members));
+    let general: i64 = if channel.general {
+        1
+    } else if stored.default {
+        2
+    } else {
+        0
+    };
+    params![
+        workspace,
+        channel.id,
+        channel.kind,
+        channel.name,
+        name_key,
+        direct_key,
+        channel.creator,
+        channel.created,
+        channel.updated,
+        channel.archived,
+        general,
+        channel.topic.value,
+        channel.topic.by,
+        channel.topic.at,
+        channel.purpose.value,
+        channel.purpose.by,
+        channel.purpose.at,
+        channel.latest,
+        channel.member_count,
+        stored.revision,
+    ]
+    .into()
+}

@@ -1,0 +1,183 @@
+//! How enums and small structures stand in rows.
+
+use model::{Bot, ChannelKind, Credential, Role, Subtype, Ts, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    StoreError,
+    tx::{FromValue, ToValue, Value},
+};
+
+macro_rules! coded {
+    ($name:ty { $($variant:path = $code:literal),* $(,)? }) => {
+        impl ToValue for $name {
+            fn to_value(&self) -> Value { Value::Int(match self { $($variant => $code),* }) }
+        }
+        impl FromValue for $name {
+            fn from_value(value: Value) -> Option<Self> {
+                match i64::from_value(value)? { $($code => Some($variant),)* _ => None }
+            }
+        }
+    };
+}
+
+coded!(ChannelKind {
+    ChannelKind::Public = 1,
+    ChannelKind::Private = 2,
+    ChannelKind::Direct = 3,
+    ChannelKind::GroupDirect = 4,
+});
+coded!(Role { Role::Member = 1, Role::Admin = 2, Role::Owner = 3, Role::PrimaryOwner = 4 });
+coded!(Credential { Credential::Bot = 1, Credential::User = 2, Credential::App = 3, Credential::Session = 4 });
+
+/// Kind of an event's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Message,
+    MessageChanged,
+    MessageDeleted,
+    ReactionAdded,
+    ReactionRemoved,
+    MemberJoined,
+    MemberLeft,
+    GroupArchived,
+    Joined,
+    Left,
+    Marked,
+    ChannelCreated,
+    ChannelArchived,
+    TeamJoin,
+    UserChange,
+}
+coded!(Kind {
+    Kind::Message = 1,
+    Kind::MessageChanged = 2,
+    Kind::MessageDeleted = 3,
+    Kind::ReactionAdded = 4,
+    Kind::ReactionRemoved = 5,
+    Kind::MemberJoined = 6,
+    Kind::MemberLeft = 7,
+    Kind::GroupArchived = 8,
+    Kind::Joined = 20,
+    Kind::Left = 21,
+    Kind::Marked = 22,
+    Kind::ChannelCreated = 40,
+    Kind::ChannelArchived = 41,
+    Kind::TeamJoin = 42,
+    Kind::UserChange = 43,
+});
+
+/// What an event's row holds beyond its reference, by kind; absent keys do not apply.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Data {
+    /// Emoji.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// Another user: item_user, inviter, remover.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<u64>,
+    /// Thread of a deleted message.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) thread: Option<i64>,
+    /// Position in the channel: generation and seq.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<(u32, u64)>,
+    /// Read up to here.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) read: Option<i64>,
+}
+
+impl Data {
+    /// As a column: `NULL` when nothing is in it.
+    pub(crate) fn to_column(&self) -> Value {
+        if *self == Self::default() {
+            return Value::Null;
+        }
+        serde_json::to_string(self).map_or(Value::Null, Value::Text)
+    }
+
+    pub(crate) fn from_column(text: Option<String>) -> Result<Self, StoreError> {
+        let Some(text) = text else { return Ok(Self::default()) };
+        serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "event" })
+    }
+
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.user.map(UserId::from_raw)
+    }
+
+    pub(crate) fn thread(&self) -> Option<Ts> {
+        self.thread.map(Ts::from_micros)
+    }
+}
+
+/// Number and text of a subtype.
+pub(crate) fn subtype_columns(subtype: Option<&Subtype>) -> (Value, Value) {
+    let (code, text) = match subtype {
+        None => return (Value::Null, Value::Null),
+        Some(Subtype::BotMessage) => (1, None),
+        Some(Subtype::Me) => (2, None),
+        Some(Subtype::ThreadBroadcast) => (3, None),
+        Some(Subtype::ChannelJoin { inviter }) => (4, inviter.map(|user| user.to_string())),
+        Some(Subtype::ChannelLeave) => (5, None),
+        Some(Subtype::ChannelTopic(value)) => (6, Some(value.clone())),
+        Some(Subtype::ChannelPurpose(value)) => (7, Some(value.clone())),
+        Some(Subtype::ChannelArchive) => (8, None),
+        Some(Subtype::Tombstone) => (9, None),
+    };
+    (Value::Int(code), text.to_value())
+}
+
+/// Reads what [`subtype_columns`] made.
+pub(crate) fn subtype(code: Option<i64>, text: Option<String>) -> Result<Option<Subtype>, StoreError> {
+    Ok(Some(match code {
+        None => return Ok(None),
+        Some(1) => Subtype::BotMessage,
+        Some(2) => Subtype::Me,
+        Some(3) => Subtype::ThreadBroadcast,
+        Some(4) => Subtype::ChannelJoin { inviter: text.and_then(|user| user.parse().ok()) },
+        Some(5) => Subtype::ChannelLeave,
+        Some(6) => Subtype::ChannelTopic(text.unwrap_or_default()),
+        Some(7) => Subtype::ChannelPurpose(text.unwrap_or_default()),
+        Some(8) => Subtype::ChannelArchive,
+        Some(9) => Subtype::Tombstone,
+        Some(_) => return Err(StoreError::Corrupt { what: "message subtype" }),
+    }))
+}
+
+/// How a bot chose to look in one message.
+#[derive(Serialize, Deserialize, Default)]
+struct Look {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    icon_emoji: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    icon_url: Option<String>,
+}
+
+/// `bot`, `app` and `look` of a message.
+pub(crate) fn bot_columns(bot: Option<&Bot>) -> (Value, Value, Value) {
+    let Some(bot) = bot else { return (Value::Null, Value::Null, Value::Null) };
+    let plain = bot.username.is_none() && bot.icon_emoji.is_none() && bot.icon_url.is_none();
+    let look = Look {
+        username: bot.username.clone(),
+        icon_emoji: bot.icon_emoji.clone(),
+        icon_url: bot.icon_url.clone(),
+    };
+    let look = if plain { None } else { serde_json::to_string(&look).ok() };
+    (bot.id.to_value(), bot.app.to_value(), look.to_value())
+}
+
+/// Reads what [`bot_columns`] made.
+pub(crate) fn bot(
+    id: Option<model::BotId>,
+    app: Option<model::AppId>,
+    look: Option<String>,
+) -> Result<Option<Bot>, StoreError> {
+    let (Some(id), Some(app)) = (id, app) else { return Ok(None) };
+    let look: Look = match look {
+        Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "bot look" })?,
+        None => Look::default(),
+    };
+    Ok(Some(Bot { id, app, username: look.username, icon_emoji: look.icon_emoji, icon_url: look.icon_url }))
+}

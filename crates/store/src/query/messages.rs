@@ -1,0 +1,109 @@
+//! Reads of messages and threads.
+
+use model::{ChannelId, Message, Position, Ts, WorkspaceId};
+
+use crate::{
+    MessagePage, Range, StoreError, ThreadPage,
+    rows::{self, StoredMessage, channel_topic, message_sql},
+    tx::{Row, Tx, params},
+};
+
+pub(crate) async fn message(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    ts: Ts,
+) -> Result<Option<Message>, StoreError> {
+    let stored = rows::load_message(tx, workspace, channel, ts).await?;
+    Ok(stored.filter(|stored| !stored.deleted).map(|stored| stored.message))
+}
+
+/// The bounds as exclusive ones.
+fn exclusive(range: Range) -> (Ts, Ts) {
+    let by = i64::from(range.inclusive);
+    let oldest = range.oldest.micros().saturating_sub(by);
+    let latest = range.latest.micros().saturating_add(by);
+    (Ts::from_micros(oldest), Ts::from_micros(latest))
+}
+
+async fn position(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+) -> Result<Position, StoreError> {
+    let head = rows::load_head(tx, channel_topic(workspace, channel)).await?;
+    Ok(head.map_or(Position::START, |(position, _)| position))
+}
+
+async fn read(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    rows: Vec<Row>,
+    limit: u32,
+) -> Result<(Vec<StoredMessage>, bool), StoreError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    let stored = rows.into_iter().take(limit).map(|row| rows::message(channel, row));
+    let mut stored = stored.collect::<Result<Vec<_>, _>>()?;
+    rows::hydrate(tx, workspace, channel, &mut stored).await?;
+    Ok((stored, has_more))
+}
+
+pub(crate) async fn history(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    range: Range,
+) -> Result<MessagePage, StoreError> {
+    let (oldest, latest) = exclusive(range);
+    let params = params![workspace, channel, oldest, latest, range.limit.saturating_add(1)];
+    let newest_first =
+        message_sql!("AND ts > $3 AND ts < $4 AND shown = 1 AND deleted = 0 ORDER BY ts DESC LIMIT $5");
+    let oldest_first =
+        message_sql!("AND ts > $3 AND ts < $4 AND shown = 1 AND deleted = 0 ORDER BY ts LIMIT $5");
+    let sql = if range.from_oldest { oldest_first } else { newest_first };
+    let rows = tx.query(sql, &params).await?;
+    let (mut stored, has_more) = read(tx, workspace, channel, rows, range.limit).await?;
+    if range.from_oldest {
+        stored.reverse();
+    }
+    let messages = stored.into_iter().map(|stored| stored.message).collect();
+    Ok(MessagePage { messages, has_more, position: position(tx, workspace, channel).await? })
+}
+
+pub(crate) async fn replies(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    parent: Ts,
+    range: Range,
+) -> Result<Option<ThreadPage>, StoreError> {
+    let Some(parent) = message(tx, workspace, channel, parent).await? else { return Ok(None) };
+    if parent.is_reply() {
+        return Ok(None);
+    }
+    let (oldest, latest) = exclusive(range);
+    let sql = message_sql!(
+        "AND thread = $3 AND ts > $4 AND ts < $5 AND ts <> $3 AND deleted = 0 ORDER BY ts LIMIT $6"
+    );
+    let params = params![workspace, channel, parent.ts, oldest, latest, range.limit.saturating_add(1)];
+    let rows = tx.query(sql, &params).await?;
+    let (stored, has_more) = read(tx, workspace, channel, rows, range.limit).await?;
+    let messages = stored.into_iter().map(|stored| stored.message).collect();
+    let page = MessagePage { messages, has_more, position: position(tx, workspace, channel).await? };
+    Ok(Some(ThreadPage { parent, page }))
+}
+
+pub(crate) async fn position_of(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    ts: Ts,
+) -> Result<Option<Position>, StoreError> {
+    let sql = "SELECT t.generation, m.seq FROM messages m JOIN topics t ON t.workspace = m.workspace \
+               AND t.topic = m.channel WHERE m.workspace = $1 AND m.channel = $2 AND m.ts = $3";
+    let rows = tx.query(sql, &params![workspace, channel, ts]).await?;
+    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    Ok(Some(Position { generation: row.take()?, seq: row.take()? }))
+}

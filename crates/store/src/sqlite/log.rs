@@ -1,0 +1,212 @@
+//! The writer: a batch is a transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{Head, Micros};
+use rusqlite::{Connection, ErrorCode, ffi};
+use tracing::warn;
+
+use super::{
+    Held,
+    tx::{SqliteTx, at_once},
+};
+use crate::{
+    CommitError, Log, Outcome, StoreError, Write,
+    append::append,
+    tx::{Tx, params},
+};
+
+/// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
+const CHECKPOINT_ITEMS: usize = 2_048;
+/// Batches after which the writer checkpoints however small they were.
+const CHECKPOINT_BATCHES: u64 = 1_000;
+/// How many transactions the global log number remembers. The sweep looks back a few seconds.
+const COMMITS_KEPT: i64 = 20_000;
+/// Batches between two trims of the global log number.
+const TRIM_EVERY: u64 = 1_000;
+
+/// The write side of the embedded store.
+#[derive(Debug)]
+pub struct SqliteLog {
+    connection: Connection,
+    batches: u64,
+    /// Since the last checkpoint that went through.
+    items: usize,
+    failed: Option<String>,
+    _held: Arc<Held>,
+}
+
+impl SqliteLog {
+    pub(super) fn new(held: Arc<Held>, connection: Connection) -> rusqlite::Result<Self> {
+        Ok(Self { connection, batches: 0, items: 0, failed: None, _held: held })
+    }
+
+    fn commit_now(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
+        if let Some(reason) = &self.failed {
+            return Err(CommitError::Fatal { reason: reason.clone() });
+        }
+        self.items += batch.len();
+        let result = self.transaction(batch, now);
+        if let Err(CommitError::Fatal { reason }) = &result {
+            self.failed = Some(reason.clone());
+        }
+        result
+    }
+
+    fn transaction(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| classify(&error, Stage::Before))?;
+        let mut tx = SqliteTx::new(&mut self.connection);
+        let decided = at_once(async {
+            let (outcomes, heads) = append(&mut tx, batch, now).await?;
+            if !heads.is_empty() {
+                tx.execute(
+                    "INSERT INTO commits (heads) VALUES ($1)",
+                    &[params![encode_heads(&heads).as_slice()].into()],
+                )
+                .await?;
+            }
+            Ok(outcomes)
+        });
+        let outcomes = match decided {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let reason = tx.failure.take().map_or_else(
+                    || CommitError::NotWritten { reason: error.to_string(), full: false },
+                    |error| classify(&error, Stage::Before),
+                );
+                self.roll_back();
+                return Err(reason);
+            }
+        };
+        match self.connection.execute_batch("COMMIT") {
+            Ok(()) => Ok(outcomes),
+            Err(error) => {
+                let reason = classify(&error, Stage::Commit);
+                self.roll_back();
+                Err(reason)
+            }
+        }
+    }
+
+    fn roll_back(&self) {
+        if self.connection.is_autocommit() {
+            return; // SQLite rolled back by itself, as it does when the disk is full.
+        }
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            warn!(%error, "rollback failed");
+        }
+    }
+
+    fn maintain_now(&mut self) -> Result<(), CommitError> {
+        self.batches += 1;
+        if self.batches.is_multiple_of(TRIM_EVERY) {
+            let sql = "DELETE FROM commits WHERE n <= (SELECT max(n) FROM commits) - ?1";
+            if let Err(error) = self.connection.execute(sql, [COMMITS_KEPT]) {
+                warn!(%error, "trimming the log numbers failed");
+            }
+        }
+        if self.items < CHECKPOINT_ITEMS && !self.batches.is_multiple_of(CHECKPOINT_BATCHES) {
+            return Ok(());
+        }
+        // Passive: it never waits for a reader. What a reader still needs is moved the next time.
+        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        match checkpoint.map_err(|error| classify(&error, Stage::Before)) {
+            Ok((pages, moved)) => {
+                if moved >= pages {
+                    self.items = 0;
+                }
+            }
+            Err(CommitError::NotWritten { reason, .. }) => warn!(reason, "checkpoint put off"),
+            Err(error) => {
+                self.failed = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Log for SqliteLog {
+    async fn commit(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
+        self.commit_now(batch, now)
+    }
+
+    async fn maintain(&mut self) -> Result<(), CommitError> {
+        self.maintain_now()
+    }
+}
+
+/// Where a statement failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Before the commit: a rollback undoes all.
+    Before,
+    /// In the commit.
+    Commit,
+}
+
+/// What a failure means for the batch. A full disk is refused and passes; an I/O error ends the log: after
+/// a failed fsync nobody knows what is on the disk (I10).
+fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
+    let reason = error.to_string();
+    let Some(code) = error.sqlite_error() else { return CommitError::NotWritten { reason, full: false } };
+    let full = code.code == ErrorCode::DiskFull
+        // The index of the WAL could not grow: nothing was written to the log itself.
+        || code.extended_code == ffi::SQLITE_IOERR_SHMSIZE;
+    if full {
+        return CommitError::NotWritten { reason, full: true };
+    }
+    let fatal = matches!(
+        code.code,
+        ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::CannotOpen
+    );
+    match (fatal, stage) {
+        (true, _) => CommitError::Fatal { reason },
+        (false, Stage::Before) => CommitError::NotWritten { reason, full: false },
+        // SQLite commits atomically: what it refused for another reason (busy) is rolled back.
+        (false, Stage::Commit) => CommitError::NotWritten { reason, full: false },
+    }
+}
+
+/// Bytes of a head in `commits.heads`: workspace, topic, generation, seq.
+const HEAD_BYTES: usize = 8 + 8 + 4 + 8;
+
+fn encode_heads(heads: &[Head]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(heads.len() * HEAD_BYTES);
+    for head in heads {
+        bytes.extend(head.topic.workspace.raw().to_le_bytes());
+        bytes.extend(head.topic.id.raw().to_le_bytes());
+        bytes.extend(head.position.generation.0.to_le_bytes());
+        bytes.extend(head.position.seq.raw().to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads what [`encode_heads`] made.
+pub(super) fn decode_heads(bytes: &[u8]) -> Result<Vec<Head>, StoreError> {
+    let corrupt = || StoreError::Corrupt { what: "log number" };
+    let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
+    let head = |bytes: &[u8]| {
+        let (workspace, rest) = bytes.split_at_checked(8)?;
+        let (topic, rest) = rest.split_at_checked(8)?;
+        let (generation, seq) = rest.split_at_checked(4)?;
+        Some(Head {
+            topic: model::Topic {
+                workspace: model::WorkspaceId::from_raw(number(workspace)?),
+                id: model::TopicId::from_raw(number(topic)?)?,
+            },
+            position: model::Position {
+                generation: model::Generation(u32::from_le_bytes(generation.try_into().ok()?)),
+                seq: model::Seq::new(number(seq)?),
+            },
+        })
+    };
+    bytes.chunks(HEAD_BYTES).map(|bytes| head(bytes).ok_or_else(corrupt)).collect()
+}

@@ -1,0 +1,306 @@
+//! The readers: a pool of connections, each read a transaction on a blocking thread.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use model::{
+    Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
+    UserId, Workspace, WorkspaceId,
+};
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{
+    Held, connect_reader, log,
+    tx::{SqliteTx, at_once},
+};
+use crate::{
+    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash, Store,
+    StoreError, ThreadPage, query, rows,
+    tx::{Tx, params},
+};
+
+/// Reads that run at once. Further ones wait their turn.
+const READERS: usize = 4;
+/// Pages copied before a backup lets others have the disk.
+const BACKUP_STEP_PAGES: i32 = 512;
+/// Heads answered by one call of the sweep.
+const SWEEP_COMMITS_MAX: u32 = 5_000;
+
+/// The read side of the embedded store.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    _held: Arc<Held>,
+}
+
+impl SqliteStore {
+    pub(super) fn new(held: Arc<Held>, dir: &Path) -> rusqlite::Result<Self> {
+        let idle = (0..READERS).map(|_| connect_reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let permits = Arc::new(Semaphore::new(READERS));
+        Ok(Self {
+            inner: Arc::new(Inner { dir: dir.to_owned(), idle: Mutex::new(idle), permits, _held: held }),
+        })
+    }
+
+    /// Runs `read` in one read transaction.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let task = tokio::task::spawn_blocking(move || {
+            let idle = inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => connect_reader(&inner.dir).map_err(engine)?,
+            };
+            let result = in_transaction(&mut connection, read);
+            // A connection on which even the end of the transaction failed is not used again.
+            if connection.is_autocommit() {
+                inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            }
+            drop(permit);
+            result
+        });
+        task.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    read: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.execute_batch("BEGIN").map_err(engine)?;
+    let result = read(connection);
+    connection.execute_batch("COMMIT").map_err(engine)?;
+    result
+}
+
+fn engine(error: rusqlite::Error) -> StoreError {
+    StoreError::Engine(error.to_string())
+}
+
+/// Runs a function of `query` with the transaction as its first argument.
+macro_rules! read {
+    ($self:ident, $function:path $(, $argument:expr)*) => {
+        $self.read(move |connection| {
+            let mut tx = SqliteTx::new(connection);
+            at_once($function(&mut tx $(, $argument)*))
+        }).await
+    };
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        read!(self, query::accounts::workspaces)
+    }
+    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        read!(self, query::accounts::workspace, id)
+    }
+    async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
+        let domain = domain.to_owned();
+        read!(self, query::accounts::workspace_by_domain, domain)
+    }
+
+    async fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        read!(self, query::accounts::authenticate, workspace, secret, now)
+    }
+    async fn credential_state(
+        &self,
+        workspace: WorkspaceId,
+        id: CredentialId,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        read!(self, query::accounts::credential_state, workspace, id, now)
+    }
+    async fn person_by_email(
+        &self,
+        workspace: WorkspaceId,
+        email: &str,
+    ) -> Result<Option<(User, Option<String>)>, StoreError> {
+        let email = email.to_owned();
+        read!(self, query::accounts::person_by_email, workspace, email)
+    }
+    async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError> {
+        read!(self, query::accounts::invite, workspace, code)
+    }
+
+    async fn user(&self, workspace: WorkspaceId, id: UserId) -> Result<Option<User>, StoreError> {
+        read!(self, rows::load_user, workspace, id)
+    }
+    async fn users(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
+        read!(self, query::accounts::users, workspace, after, limit)
+    }
+
+    async fn channel(
+        &self,
+        workspace: WorkspaceId,
+        id: ChannelId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
+        read!(self, query::channels::channel, workspace, id, viewer)
+    }
+    async fn channels(
+        &self,
+        workspace: WorkspaceId,
+        query: ChannelsQuery,
+    ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
+        read!(self, query::channels::channels, workspace, query)
+    }
+    async fn members(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserId>, StoreError> {
+        read!(self, query::channels::members, workspace, channel, after, limit)
+    }
+
+    async fn message(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Message>, StoreError> {
+        read!(self, query::messages::message, workspace, channel, ts)
+    }
+    async fn history(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        range: Range,
+    ) -> Result<MessagePage, StoreError> {
+        read!(self, query::messages::history, workspace, channel, range)
+    }
+    async fn replies(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        parent: Ts,
+        range: Range,
+    ) -> Result<Option<ThreadPage>, StoreError> {
+        read!(self, query::messages::replies, workspace, channel, parent, range)
+    }
+
+    async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
+        read!(self, query::channels::boot, workspace, user)
+    }
+    async fn topics(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Vec<(TopicId, Position)>, StoreError> {
+        read!(self, query::channels::topics, workspace, user)
+    }
+    async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
+        let topics = topics.to_vec();
+        read!(self, query::events::heads, &topics)
+    }
+    async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError> {
+        read!(self, query::events::events, topic, after, limit)
+    }
+    async fn position_of(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Position>, StoreError> {
+        read!(self, query::messages::position_of, workspace, channel, ts)
+    }
+
+    async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
+        read!(self, changed_heads, since)
+    }
+
+    async fn backup(&self, to: &Path, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
+        let (steps, mut taken) = tokio::sync::mpsc::channel::<(u64, u64)>(64);
+        let (dir, to) = (self.inner.dir.clone(), to.to_owned());
+        let task = tokio::task::spawn_blocking(move || copy(&dir, &to, &steps));
+        while let Some((done, all)) = taken.recv().await {
+            progress(done, all);
+        }
+        task.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
+    let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
+    let mut next = since;
+    let mut newest = std::collections::HashMap::new();
+    for mut row in tx.query(sql, &params![since, SWEEP_COMMITS_MAX]).await? {
+        next = row.take()?;
+        for head in log::decode_heads(&row.take::<Vec<u8>>()?)? {
+            newest.insert(head.topic, head.position);
+        }
+    }
+    let heads = newest.into_iter().map(|(topic, position)| Head { topic, position });
+    Ok((heads.collect(), next))
+}
+
+/// Copies the database as it is at this moment: the read transaction keeps its view while writers go on.
+fn copy(dir: &Path, to: &Path, steps: &tokio::sync::mpsc::Sender<(u64, u64)>) -> Result<(), StoreError> {
+    let failed = |error: std::io::Error| StoreError::Engine(format!("{}: {error}", to.display()));
+    if to.exists() {
+        return Err(StoreError::Engine(format!("{} exists already", to.display())));
+    }
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    if partial.exists() {
+        std::fs::remove_file(&partial).map_err(failed)?;
+    }
+    let mut source = connect_reader(dir).map_err(engine)?;
+    let result = in_transaction(&mut source, |source| {
+        source.query_row("SELECT count(*) FROM migrations", [], |_| Ok(())).map_err(engine)?;
+        let mut target = Connection::open(&partial).map_err(engine)?;
+        let backup = rusqlite::backup::Backup::new(source, &mut target).map_err(engine)?;
+        loop {
+            let step = backup.step(BACKUP_STEP_PAGES).map_err(engine)?;
+            let state = backup.progress();
+            let all = u64::try_from(state.pagecount).unwrap_or_default();
+            let rest = u64::try_from(state.remaining).unwrap_or_default();
+            // A full queue only means that nobody looks at the progress just now.
+            let _ = steps.try_send((all.saturating_sub(rest), all));
+            match step {
+                rusqlite::backup::StepResult::Done => break,
+                rusqlite::backup::StepResult::More => {}
+                _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+            }
+        }
+        Ok(())
+    });
+    result?;
+    let file = std::fs::File::open(&partial).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&partial, to).map_err(failed)?;
+    // The name is on the disk once its directory is.
+    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}

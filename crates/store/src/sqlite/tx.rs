@@ -1,0 +1,124 @@
+//! Statements on a SQLite connection. They answer at once, so a future that runs them never waits.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::pin,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    task::{Context, Poll, Waker},
+};
+
+use async_trait::async_trait;
+use rusqlite::{
+    Connection, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use crate::{
+    StoreError,
+    tx::{Row, Tx, Value},
+};
+
+/// A transaction, or a connection in autocommit mode.
+pub(super) struct SqliteTx<'c> {
+    connection: &'c mut Connection,
+    /// What SQLite said last, for the classification of failures.
+    pub(super) failure: Option<rusqlite::Error>,
+}
+
+impl<'c> SqliteTx<'c> {
+    pub(super) fn new(connection: &'c mut Connection) -> Self {
+        Self { connection, failure: None }
+    }
+
+    fn fail<T>(&mut self, error: rusqlite::Error) -> Result<T, StoreError> {
+        let text = error.to_string();
+        self.failure = Some(error);
+        Err(StoreError::Engine(text))
+    }
+
+    fn rows(&self, sql: &str, params: &[Value]) -> rusqlite::Result<Vec<Row>> {
+        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(params.iter().map(Parameter)))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut values = Vec::with_capacity(columns);
+            for column in 0..columns {
+                values.push(value(row.get_ref(column)?));
+            }
+            found.push(Row(values.into_iter()));
+        }
+        Ok(found)
+    }
+
+    fn run(&self, sql: &str, rows: &[Vec<Value>]) -> rusqlite::Result<usize> {
+        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+        let mut changed = 0;
+        for row in rows {
+            changed += statement.execute(params_from_iter(row.iter().map(Parameter)))?;
+        }
+        Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Tx for SqliteTx<'_> {
+    async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match self.rows(sql, params) {
+            Ok(rows) => Ok(rows),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError> {
+        match self.run(sql, rows) {
+            Ok(changed) => Ok(changed),
+            Err(error) => self.fail(error),
+        }
+    }
+}
+
+struct Parameter<'v>(&'v Value);
+
+impl rusqlite::ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(int) => ValueRef::Integer(*int),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(int) => Value::Int(int),
+        // No statement of ours yields one; a text is refused by whoever wanted a number.
+        ValueRef::Real(real) => Value::Text(real.to_string()),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(blob) => Value::Bytes(blob.to_vec()),
+    }
+}
+
+/// Rewrites `$N` to `?N`: SQLite would number `$N` by first appearance.
+fn numbered(sql: &str) -> Arc<str> {
+    static KNOWN: OnceLock<RwLock<HashMap<String, Arc<str>>>> = OnceLock::new();
+    let known = KNOWN.get_or_init(RwLock::default);
+    if let Some(text) = known.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
+        return Arc::clone(text);
+    }
+    let text: Arc<str> = sql.replace('$', "?").into();
+    known.write().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), Arc::clone(&text));
+    text
+}
+
+/// Runs a future that never waits.
+pub(super) fn at_once<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(StoreError::Engine("a statement of the embedded engine waited".to_owned())),
+    }
+}

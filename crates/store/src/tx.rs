@@ -1,0 +1,220 @@
+//! What the decisions and the reads ask of an engine: one transaction that runs statements.
+//!
+//! SQL is written with `$1 … $n` in order of their place; an engine rewrites them if it must. The
+//! embedded engine answers at once, so its futures never wait.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+
+/// A value in a row or parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// No value.
+    Null,
+    /// `BIGINT`.
+    Int(i64),
+    /// `TEXT`.
+    Text(String),
+    /// `BYTEA`.
+    Bytes(Vec<u8>),
+}
+
+/// One transaction.
+#[async_trait]
+pub(crate) trait Tx: Send {
+    /// Runs a statement that returns rows.
+    async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Runs one statement for each row of parameters; returns how many rows changed in all.
+    async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError>;
+}
+
+/// A row that came back.
+#[derive(Debug, Clone)]
+pub(crate) struct Row(pub(crate) std::vec::IntoIter<Value>);
+
+impl Row {
+    /// The next column.
+    pub(crate) fn take<T: FromValue>(&mut self) -> Result<T, StoreError> {
+        self.0.next().and_then(T::from_value).ok_or(StoreError::Corrupt { what: std::any::type_name::<T>() })
+    }
+}
+
+/// What a column can be read as.
+pub(crate) trait FromValue: Sized {
+    /// `None`: the value has another type.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+impl FromValue for i64 {
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Int(int) = value { Some(int) } else { None }
+    }
+}
+impl FromValue for u64 {
+    fn from_value(value: Value) -> Option<Self> {
+        i64::from_value(value).and_then(|int| int.try_into().ok())
+    }
+}
+impl FromValue for u32 {
+    fn from_value(value: Value) -> Option<Self> {
+        i64::from_value(value).and_then(|int| int.try_into().ok())
+    }
+}
+impl FromValue for bool {
+    fn from_value(value: Value) -> Option<Self> {
+        i64::from_value(value).map(|int| int != 0)
+    }
+}
+impl FromValue for String {
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text) } else { None }
+    }
+}
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { Some(bytes) } else { None }
+    }
+}
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value) -> Option<Self> {
+        if value == Value::Null { Some(None) } else { T::from_value(value).map(Some) }
+    }
+}
+
+/// What can be a parameter.
+pub(crate) trait ToValue {
+    /// As a value.
+    fn to_value(&self) -> Value;
+}
+
+impl ToValue for i64 {
+    fn to_value(&self) -> Value {
+        Value::Int(*self)
+    }
+}
+impl ToValue for u64 {
+    fn to_value(&self) -> Value {
+        Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+}
+impl ToValue for u32 {
+    fn to_value(&self) -> Value {
+        Value::Int(i64::from(*self))
+    }
+}
+impl ToValue for bool {
+    fn to_value(&self) -> Value {
+        Value::Int(i64::from(*self))
+    }
+}
+impl ToValue for str {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_owned())
+    }
+}
+impl ToValue for String {
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+}
+impl ToValue for [u8] {
+    fn to_value(&self) -> Value {
+        Value::Bytes(self.to_vec())
+    }
+}
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, ToValue::to_value)
+    }
+}
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value {
+        (**self).to_value()
+    }
+}
+
+macro_rules! number {
+    ($($name:ty),*) => {$(
+        impl ToValue for $name {
+            fn to_value(&self) -> Value { self.raw().to_value() }
+        }
+        impl FromValue for $name {
+            fn from_value(value: Value) -> Option<Self> { u64::from_value(value).map(Self::from_raw) }
+        }
+    )*};
+}
+number!(model::WorkspaceId, model::UserId, model::ChannelId, model::BotId, model::AppId);
+
+impl ToValue for model::TopicId {
+    fn to_value(&self) -> Value {
+        self.raw().to_value()
+    }
+}
+impl FromValue for model::TopicId {
+    fn from_value(value: Value) -> Option<Self> {
+        u64::from_value(value).and_then(Self::from_raw)
+    }
+}
+impl ToValue for model::Ts {
+    fn to_value(&self) -> Value {
+        Value::Int(self.micros())
+    }
+}
+impl FromValue for model::Ts {
+    fn from_value(value: Value) -> Option<Self> {
+        i64::from_value(value).map(Self::from_micros)
+    }
+}
+impl ToValue for model::Seq {
+    fn to_value(&self) -> Value {
+        self.raw().to_value()
+    }
+}
+impl FromValue for model::Seq {
+    fn from_value(value: Value) -> Option<Self> {
+        u64::from_value(value).map(Self::new)
+    }
+}
+impl ToValue for model::Generation {
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+}
+impl FromValue for model::Generation {
+    fn from_value(value: Value) -> Option<Self> {
+        u32::from_value(value).map(Self)
+    }
+}
+impl ToValue for model::CredentialId {
+    fn to_value(&self) -> Value {
+        self.0.as_slice().to_value()
+    }
+}
+impl FromValue for model::CredentialId {
+    fn from_value(value: Value) -> Option<Self> {
+        Vec::<u8>::from_value(value).and_then(|bytes| bytes.try_into().ok()).map(Self)
+    }
+}
+impl ToValue for crate::SecretHash {
+    fn to_value(&self) -> Value {
+        self.0.as_slice().to_value()
+    }
+}
+impl ToValue for model::ClientMsgId {
+    fn to_value(&self) -> Value {
+        self.as_str().to_value()
+    }
+}
+impl FromValue for model::ClientMsgId {
+    fn from_value(value: Value) -> Option<Self> {
+        String::from_value(value).and_then(|text| text.parse().ok())
+    }
+}
+
+/// Makes a list of parameters.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { [$($crate::tx::ToValue::to_value(&$value)),*] };
+}
+pub(crate) use params;
