@@ -1,8 +1,23 @@
 //! The appender: collects what queued while the previous commit ran, commits it as one transaction, and
-//! hands on what was committed. (Interface first; the inside follows.)
+//! hands on what was committed.
+//!
+//! It owns everything that follows a commit. A request only waits for its outcome: one that goes away
+//! strands nothing. The batch needs no timer: it is whatever queued meanwhile (self-clocking group commit).
 
 use model::{Micros, SessionId, TraceId};
-use store::{Done, Refusal, Write};
+use runtime::Clock;
+use store::{CommitError, Done, Log, Outcome, Refusal, Write};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::{publish::Committed, record::record};
+
+/// Writes that may wait. Further ones are refused at once with [`WriteError::Overloaded`].
+const QUEUE_ITEMS_MAX: usize = 8_192;
+/// Items of one transaction at most: bounds how long a commit takes, and so everybody's latency.
+const BATCH_ITEMS_MAX: usize = 512;
+/// What a client is told to wait when the queue is full, seconds.
+const RETRY_AFTER_S: u32 = 1;
 
 /// Comes along with a write and goes out with its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,16 +55,137 @@ pub enum WriteError {
 
 /// Where requests put their writes. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Appender {}
+pub struct Appender {
+    queue: mpsc::Sender<Item>,
+}
+
+/// A write that waits for its outcome.
+#[derive(Debug)]
+pub struct Item {
+    write: Write,
+    context: WriteContext,
+    reply: oneshot::Sender<Result<Done, WriteError>>,
+}
 
 impl Appender {
+    /// Makes the queue; a [`Batcher`] takes from the other end.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Item>) {
+        let (queue, items) = mpsc::channel(QUEUE_ITEMS_MAX);
+        (Self { queue }, items)
+    }
+
     /// Queues a write and waits for its outcome. A caller that goes away strands nothing: the write and its
     /// events go on without it.
     ///
     /// # Errors
     /// [`WriteError`].
     pub async fn write(&self, write: Write, context: WriteContext) -> Result<Done, WriteError> {
-        let _ = (write, context);
-        Err(WriteError::NotWritten { full: false })
+        let (reply, outcome) = oneshot::channel();
+        match self.queue.try_send(Item { write, context, reply }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                return Err(WriteError::Overloaded { retry_after_s: RETRY_AFTER_S });
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(WriteError::NotWritten { full: false }),
+        }
+        // The appender answers every item that it took; without an answer it died in between.
+        outcome.await.unwrap_or(Err(WriteError::Unknown))
+    }
+
+    /// Writes that wait now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        QUEUE_ITEMS_MAX - self.queue.capacity()
+    }
+}
+
+/// The log failed for good: the process must not acknowledge anything any more (I10).
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the log failed: {0}")]
+pub struct LogFailed(pub String);
+
+/// Commits batches. A plain struct: a thread drives it in production, the simulator inline.
+pub struct Batcher {
+    log: Box<dyn Log>,
+    clock: Clock,
+    committed: mpsc::Sender<Committed>,
+}
+
+impl Batcher {
+    /// Makes a batcher that writes to `log` and hands what was committed to `committed`, in commit order.
+    #[must_use]
+    pub fn new(log: Box<dyn Log>, clock: Clock, committed: mpsc::Sender<Committed>) -> Self {
+        Self { log, clock, committed }
+    }
+
+    /// Takes batches until the queue is closed and empty, or the log fails.
+    ///
+    /// # Errors
+    /// [`LogFailed`].
+    pub async fn run(mut self, mut items: mpsc::Receiver<Item>) -> Result<(), LogFailed> {
+        let mut batch = Vec::new();
+        while items.recv_many(&mut batch, BATCH_ITEMS_MAX).await > 0 {
+            self.turn(std::mem::take(&mut batch)).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits one batch, hands on its events, then answers everybody.
+    ///
+    /// # Errors
+    /// [`LogFailed`].
+    pub async fn turn(&mut self, items: Vec<Item>) -> Result<(), LogFailed> {
+        let writes = items.iter().map(|item| item.write.clone()).collect();
+        match self.log.commit(writes, self.clock.now_us()).await {
+            Ok(outcomes) => self.hand_on(items, outcomes),
+            Err(CommitError::NotWritten { full: false, reason }) if items.len() > 1 => {
+                // One item may be what the engine will not take: its neighbours do not pay for it.
+                warn!(reason, items = items.len(), "batch not written, trying its items one by one");
+                for item in items {
+                    Box::pin(self.turn(vec![item])).await?;
+                }
+                return Ok(());
+            }
+            Err(CommitError::NotWritten { full, reason }) => {
+                warn!(reason, full, "batch not written");
+                answer_all(items, &WriteError::NotWritten { full });
+            }
+            Err(CommitError::Unknown { reason }) => {
+                warn!(reason, "the outcome of a batch is unknown");
+                answer_all(items, &WriteError::Unknown);
+            }
+            Err(CommitError::Fatal { reason }) => {
+                error!(reason, "the log failed, nothing more is acknowledged");
+                answer_all(items, &WriteError::Unknown);
+                return Err(LogFailed(reason));
+            }
+        }
+        self.log.maintain().await.map_err(|error| LogFailed(error.to_string()))
+    }
+
+    fn hand_on(&self, items: Vec<Item>, outcomes: Vec<Outcome>) {
+        let at = self.clock.now_us();
+        let mut records = Vec::new();
+        let mut answers = Vec::with_capacity(items.len());
+        for (item, outcome) in items.into_iter().zip(outcomes) {
+            records.extend(outcome.events.iter().map(|event| record(event, &item.context, at)));
+            answers.push((item.reply, outcome.result));
+        }
+        if !records.is_empty() && self.committed.try_send(Committed { records }).is_err() {
+            // Full or closed: the events are in the log, and the sweep announces them.
+            warn!("committed events not handed on, the sweep will announce them");
+        }
+        for (reply, result) in answers {
+            // Nobody waits any more when the client went away.
+            let _ = reply.send(result.map_err(WriteError::Refused));
+        }
+    }
+}
+
+fn answer_all(items: Vec<Item>, error: &WriteError) {
+    for item in items {
+        // Nobody waits any more when the client went away.
+        let _ = item.reply.send(Err(error.clone()));
     }
 }

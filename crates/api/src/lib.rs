@@ -3,3 +3,5 @@
 //! The way of a message: `methods/chat_post_message.rs` → [`send`] → [`appender`].
 
 pub mod appender;
+pub mod publish;
+pub mod record;

@@ -33,7 +33,8 @@ const READER_CACHE_KIB: i64 = 4_096;
 /// The data directory, held for this process. Dropped with the last of the log and the store.
 #[derive(Debug)]
 struct Held {
-    path: PathBuf,
+    /// For messages and for whoever debugs.
+    _path: PathBuf,
     _lock: File,
 }
 
@@ -58,7 +59,7 @@ fn hold(dir: &Path) -> Result<Held, OpenError> {
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
     let lock = lock.map_err(|error| failed(format!("{}: {error}", path.display())))?;
     match lock.try_lock() {
-        Ok(()) => Ok(Held { path: dir.to_owned(), _lock: lock }),
+        Ok(()) => Ok(Held { _path: dir.to_owned(), _lock: lock }),
         Err(std::fs::TryLockError::WouldBlock) => {
             Err(OpenError::Locked { path: dir.display().to_string(), lock: path.display().to_string() })
         }

@@ -1,0 +1,142 @@
+//! From the commit to `admin`: hands over committed events in commit order, and sweeps up what got lost
+//! in between.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use model::{Epoch, NodeId, Seq, Topic, TraceId, WriteTimes};
+use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_DEFAULT};
+use store::Store;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// Batches that may wait for `admin`. When it is full the appender drops a batch, and the sweep announces it.
+pub const BATCHES_MAX: usize = 1_024;
+/// Events of one call at most.
+const CALL_EVENTS_MAX: usize = 1_024;
+/// Time between two sweeps: well under the two seconds of I8.
+const SWEEP_PERIOD: Duration = Duration::from_millis(400);
+/// Sweeps that look at the same commits: a lost announcement is repeated.
+const SWEEPS_OVERLAP: usize = 3;
+/// Events whose write times are remembered, for journeys.
+const JOURNEYS_MAX: usize = 4_096;
+
+/// What one batch committed.
+#[derive(Debug)]
+pub struct Committed {
+    /// Its events, in commit order.
+    pub records: Vec<EventRecord>,
+}
+
+/// When recent events were accepted and committed, and by which request.
+#[derive(Debug, Clone, Default)]
+pub struct Journeys(Arc<Mutex<Memory>>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    times: HashMap<(Topic, Seq), (TraceId, WriteTimes)>,
+    order: VecDeque<(Topic, Seq)>,
+}
+
+impl Journeys {
+    fn remember(&self, record: &EventRecord) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (record.topic, record.seq());
+        memory.times.insert(key, (record.trace, record.times));
+        memory.order.push_back(key);
+        if memory.order.len() > JOURNEYS_MAX
+            && let Some(oldest) = memory.order.pop_front()
+        {
+            memory.times.remove(&oldest);
+        }
+    }
+
+    /// The request and times of an event, if it is remembered.
+    #[must_use]
+    pub fn get(&self, topic: Topic, seq: Seq) -> Option<(TraceId, WriteTimes)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).times.get(&(topic, seq)).copied()
+    }
+}
+
+/// Hands committed events to `admin`.
+pub struct Publisher {
+    /// Who calls.
+    pub node: NodeId,
+    /// The role that finds the owners.
+    pub admin: Arc<dyn Admin>,
+    /// Where the sweep looks.
+    pub store: Arc<dyn Store>,
+    /// Memory of write times.
+    pub journeys: Journeys,
+}
+
+impl Publisher {
+    /// Hands over until the appender is gone. What cannot be handed over is left to the sweep.
+    pub async fn run(self: Arc<Self>, mut committed: mpsc::Receiver<Committed>) {
+        let mut batches = Vec::new();
+        while committed.recv_many(&mut batches, BATCHES_MAX).await > 0 {
+            let mut records: Vec<EventRecord> = batches.drain(..).flat_map(|batch| batch.records).collect();
+            records.iter().for_each(|record| self.journeys.remember(record));
+            while !records.is_empty() {
+                let rest = records.split_off(records.len().min(CALL_EVENTS_MAX));
+                self.publish(std::mem::replace(&mut records, rest)).await;
+            }
+        }
+    }
+
+    async fn publish(&self, records: Vec<EventRecord>) {
+        match self.admin.publish(&self.call(), records).await {
+            Ok(replies) => {
+                let left = replies.iter().filter(|reply| **reply != Reply::Ok).count();
+                if left > 0 {
+                    warn!(left, "events not taken by admin, the sweep will announce them");
+                }
+            }
+            Err(error) => warn!(%error, "admin did not take events, the sweep will announce them"),
+        }
+    }
+
+    /// Announces the heads of recently changed topics until the drain.
+    pub async fn sweep(self: Arc<Self>, drain: CancellationToken) {
+        let mut marks = VecDeque::from([0]);
+        let mut ticks = tokio::time::interval(SWEEP_PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => return,
+                _ = ticks.tick() => self.sweep_once(&mut marks).await,
+            }
+        }
+    }
+
+    /// Announces what changed since the oldest of `marks`, and moves them.
+    async fn sweep_once(&self, marks: &mut VecDeque<u64>) {
+        let since = marks.front().copied().unwrap_or_default();
+        let (heads, next) = match self.store.changed_heads(since).await {
+            Ok(changed) => changed,
+            Err(error) => {
+                warn!(%error, "sweep cannot read");
+                return;
+            }
+        };
+        if !heads.is_empty()
+            && let Err(error) = self.admin.announce(&self.call(), heads).await
+        {
+            warn!(%error, "sweep not taken, repeated at the next");
+            return;
+        }
+        marks.push_back(next);
+        if marks.len() > SWEEPS_OVERLAP {
+            marks.pop_front();
+        }
+    }
+
+    fn call(&self) -> Call {
+        // Publishing does not depend on the ring: `admin` knows its own.
+        Call { caller: self.node.clone(), epoch: Epoch::default(), trace: TraceId::default(), timeout: TIMEOUT_DEFAULT }
+    }
+}
