@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let data = options.data.clone().unwrap_or_else(|| paths::root().join("data/demo"));
     println!("3/4 demo workspace in {}", data.display());
     std::fs::create_dir_all(&data)?;
-    let seed = server::seed(&binary, &data)?;
+    let seed = server::seed(&binary, &data, 0)?;
     println!("4/4 start");
     let mut server = server::start(&binary, &data, &options.listen, None, &[])?;
     println!("{}", welcome(&server.url, &seed));

@@ -10,6 +10,9 @@ use crate::count::Format;
 use crate::report::{Verdict, command};
 use crate::{paths, peers, server, shell, web};
 
+/// Extra members: enough for several pages of people.
+const MEMBERS: u32 = 12;
+
 const PROGRAM_WITHIN: Duration = Duration::from_secs(180);
 const BUILD_WITHIN: Duration = Duration::from_secs(900);
 
@@ -55,7 +58,7 @@ fn with_server(binary: &Path, name: &str, program: &mut Command) -> Result<Verdi
     }
     std::fs::create_dir_all(&folder)?;
     let data = folder.join("data");
-    let seed = server::seed(binary, &data)?;
+    let seed = server::seed(binary, &data, MEMBERS)?;
     let seed_file = folder.join("seed.json");
     std::fs::write(&seed_file, seed.to_string())?;
     let log = folder.join("server.log");

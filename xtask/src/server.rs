@@ -29,10 +29,10 @@ pub(crate) fn binary() -> PathBuf {
     paths::target().join("release/parlance")
 }
 
-/// Seeds a workspace and returns what `parlance seed` printed.
-pub(crate) fn seed(binary: &Path, data: &Path) -> Result<Value> {
+/// Seeds a workspace with some extra members and returns what `parlance seed` printed.
+pub(crate) fn seed(binary: &Path, data: &Path, members: u32) -> Result<Value> {
     let output = Command::new(binary)
-        .args(["seed", "--json", "--data"])
+        .args(["seed", "--json", "--members", &members.to_string(), "--data"])
         .arg(data)
         .stderr(Stdio::inherit())
         .output()
