@@ -1,0 +1,70 @@
+//! What is particular to an engine: opening, refusing, backing up.
+
+use store::{OpenError, Store};
+
+use crate::world::*;
+
+#[tokio::test]
+async fn a_second_process_is_refused_and_let_in_afterwards() {
+    let world = World::new().await;
+    let Err(OpenError::Locked { lock, .. }) = store::sqlite::open(world.path()) else { panic!() };
+    assert!(lock.ends_with("parlance.lock"));
+    let World { log, store, dir, .. } = world;
+    drop(log);
+    assert!(matches!(store::sqlite::open(dir.path()), Err(OpenError::Locked { .. })), "readers hold it too");
+    drop(store);
+    assert!(store::sqlite::open(dir.path()).is_ok());
+}
+
+#[tokio::test]
+async fn a_newer_or_changed_schema_is_refused() {
+    let world = World::new().await;
+    let World { log, store, dir, .. } = world;
+    drop((log, store));
+    let connection = rusqlite::Connection::open(dir.path().join("parlance.db")).unwrap();
+    connection.execute("INSERT INTO migrations VALUES (999, 'x')", []).unwrap();
+    let error = store::sqlite::open(dir.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
+    connection.execute("DELETE FROM migrations WHERE version = 999", []).unwrap();
+    connection.execute("UPDATE migrations SET checksum = 'x' WHERE version = 1", []).unwrap();
+    assert!(matches!(store::sqlite::open(dir.path()), Err(OpenError::Changed { version: 1, .. })));
+}
+
+#[tokio::test]
+async fn a_directory_that_is_a_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, "x").unwrap();
+    assert!(matches!(store::sqlite::open(&path), Err(OpenError::Failed { .. })));
+}
+
+#[tokio::test]
+async fn a_backup_under_load_is_one_moment() {
+    let mut world = World::new().await;
+    for number in 0..200 {
+        world.say(GENERAL, ANN, &format!("{number} {}", "x".repeat(2_000))).await;
+    }
+    let target = world.path().join("copy.db");
+    let (store, to) = (world.store.clone(), target.clone());
+    let backup = tokio::spawn(async move {
+        let mut last = (0, 0);
+        store.backup(&to, &mut |done, all| last = (done, all)).await.map(|()| last)
+    });
+    for number in 200..300 {
+        world.say(GENERAL, ANN, &format!("{number}")).await;
+        tokio::task::yield_now().await;
+    }
+    backup.await.unwrap().unwrap();
+    assert!(world.store.backup(&target, &mut |_, _| ()).await.is_err(), "never overwrites");
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(&target, copy.path().join("parlance.db")).unwrap();
+    let (_log, store) = store::sqlite::open(copy.path()).unwrap();
+    let head =
+        store.heads(&[model::Topic { workspace: WS, id: model::TopicId::Channel(GENERAL) }]).await.unwrap();
+    let page = store.history(WS, GENERAL, all()).await.unwrap();
+    assert_eq!(head[0], Some(page.position));
+    assert!(page.messages.len() >= 200);
+    let connection = rusqlite::Connection::open(&target).unwrap();
+    let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}

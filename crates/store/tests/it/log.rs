@@ -1,0 +1,99 @@
+//! The log: catch-up, resets, the sweep.
+
+use model::{EventKind, Generation, Position, Seq, Topic, TopicId};
+use store::{Done, EventsRead, Store, WriteKind};
+
+use crate::world::*;
+
+fn at(generation: u32, seq: u64) -> Position {
+    Position { generation: Generation(generation), seq: Seq::new(seq) }
+}
+
+#[tokio::test]
+async fn catch_up_shows_messages_as_they_are_now() {
+    let mut world = World::new().await;
+    let start = world.head(TopicId::Channel(SECRET)).await;
+    let kept = world.say(SECRET, ANN, "first").await;
+    let gone = world.say(SECRET, ANN, "secret").await;
+    world.ok(edit(SECRET, kept.ts, ANN, "second")).await;
+    world.ok(WriteKind::Delete { channel: SECRET, ts: gone.ts, by: by(ANN) }).await;
+    let topic = Topic { workspace: WS, id: TopicId::Channel(SECRET) };
+    let EventsRead::Events { events, head } = world.store.events(topic, start, 100).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(head, events.last().unwrap().position);
+    let EventKind::Message { message, .. } = &events[0].kind else { panic!() };
+    assert_eq!(message.text.as_str(), "second");
+    assert_eq!(events[1].kind, EventKind::Nothing);
+    assert!(matches!(&events[2].kind, EventKind::MessageChanged { previous: None, .. }));
+    assert!(matches!(&events[3].kind, EventKind::MessageDeleted { previous: None, .. }));
+    let EventsRead::Events { events, .. } = world.store.events(topic, start, 2).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(events.len(), 2, "the limit holds");
+}
+
+#[tokio::test]
+async fn positions_that_never_were_are_reset() {
+    let mut world = World::new().await;
+    world.say(GENERAL, ANN, "x").await;
+    let topic = Topic { workspace: WS, id: TopicId::Channel(GENERAL) };
+    let head = world.head(topic.id).await;
+    for position in [at(2, 1), at(1, head.seq.raw() + 1), at(1, u64::MAX), at(0, 0)] {
+        assert_eq!(
+            world.store.events(topic, position, 10).await.unwrap(),
+            EventsRead::Reset { head },
+            "{position:?}"
+        );
+    }
+    assert_eq!(
+        world.store.events(topic, head, 10).await.unwrap(),
+        EventsRead::Events { events: vec![], head }
+    );
+    let unknown = Topic { workspace: WS, id: TopicId::Channel(model::ChannelId::from_raw(77)) };
+    assert_eq!(world.store.events(unknown, at(1, 0), 10).await.unwrap(), EventsRead::Unknown);
+}
+
+#[tokio::test]
+async fn a_raised_generation_resets_every_topic_and_goes_on() {
+    let mut world = World::new().await;
+    let before = world.head(TopicId::Channel(GENERAL)).await;
+    let Done::Count(topics) = world.ok(WriteKind::ShiftGenerations).await else { panic!() };
+    assert_eq!(topics, 7, "three channels, three people, the workspace");
+    let after = world.head(TopicId::Channel(GENERAL)).await;
+    assert_eq!((after.generation, after.seq), (Generation(2), before.seq));
+    world.say(GENERAL, ANN, "on").await;
+    let topic = Topic { workspace: WS, id: TopicId::Channel(GENERAL) };
+    assert!(matches!(world.store.events(topic, before, 10).await.unwrap(), EventsRead::Reset { .. }));
+    let EventsRead::Events { events, .. } = world.store.events(topic, after, 10).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(events[0].position, at(2, before.seq.raw() + 1));
+}
+
+#[tokio::test]
+async fn the_sweep_sees_each_moved_topic() {
+    let mut world = World::new().await;
+    let (_, mark) = world.store.changed_heads(0).await.unwrap();
+    assert_eq!(world.store.changed_heads(mark).await.unwrap(), (vec![], mark));
+    world.say(GENERAL, ANN, "x").await;
+    world.batch(vec![post(draft(GENERAL, BO, "y")), post(draft(SECRET, BO, "z"))]).await.unwrap();
+    let (mut heads, next) = world.store.changed_heads(mark).await.unwrap();
+    heads.sort_by_key(|head| head.topic);
+    assert!(next > mark);
+    assert_eq!(heads.len(), 2);
+    for head in heads {
+        assert_eq!(world.head(head.topic.id).await, head.position);
+    }
+    assert_eq!(world.store.changed_heads(next).await.unwrap().0, vec![]);
+}
+
+#[tokio::test]
+async fn who_left_learns_nothing_from_the_personal_log() {
+    let mut world = World::new().await;
+    world.ok(WriteKind::Kick { channel: SECRET, by: by(ANN), user: BO }).await;
+    world.ok(WriteKind::SetTopic { channel: SECRET, by: by(ANN), value: "canary".to_owned() }).await;
+    let log = world.log_of(TopicId::User(BO)).await;
+    assert!(!format!("{log:?}").contains("canary") && !format!("{log:?}").contains("\"secret\""));
+    assert!(log.iter().any(|event| matches!(event.kind, EventKind::Left { channel: SECRET, .. })));
+}
