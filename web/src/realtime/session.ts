@@ -39,6 +39,8 @@ export interface SessionPorts {
 export class Session {
   readonly state: Signal<State> = signal(initialState);
   readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
+  /** The person signs out on this device. */
+  leaving = false;
   private readonly socket: Link;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
@@ -249,8 +251,18 @@ export class Session {
     return url;
   }
 
+  /** The sockets are closed before the answer comes: meanwhile `leaving` says that this is no surprise. */
   async signOut(everywhere: boolean): Promise<void> {
-    await this.call("parlance.signout", everywhere ? { all: true } : {});
+    this.leaving = true;
+    try {
+      await this.ports.call("parlance.signout", everywhere ? { all: true } : {});
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      if (failure.kind !== "refused" || !SIGNED_OUT_ERRORS.has(failure.error)) {
+        this.leaving = false;
+        throw thrown;
+      }
+    }
     this.saveOutbox([]);
     this.stop();
   }

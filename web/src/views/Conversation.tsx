@@ -1,0 +1,196 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { Composer } from "../components/Composer";
+import { Icon } from "../components/Icon";
+import { Menu } from "../components/overlay";
+import { hasUnreads, isNotice } from "../realtime/state";
+import type { LogKey, State } from "../realtime/state";
+import { nameOf, titleOf, useSession, useWorkspace } from "../store/context";
+import { loadDraft, saveDraft } from "../store/drafts";
+import { notifyFailure } from "../store/notice";
+import { navigate } from "../store/route";
+import { sameItems, signal, useSignal } from "../store/signal";
+import { t } from "../strings";
+import type { Channel, Ts } from "../wire/types";
+import { MessageList } from "./MessageList";
+import { PeoplePicker } from "./PeoplePicker";
+
+/** Whether somebody looks at the window. */
+const focused = signal(typeof document === "undefined" || document.hasFocus());
+if (typeof window !== "undefined") {
+  const update = () => focused.set(document.hasFocus() && !document.hidden);
+  window.addEventListener("focus", update);
+  window.addEventListener("blur", update);
+  document.addEventListener("visibilitychange", update);
+}
+
+/** One conversation: its messages and the place to write. */
+export function Conversation({ id }: { id: string }) {
+  const it = useWorkspace((state) => state.conversations[id]);
+  if (it === undefined || it.gone) return <Gone />;
+  return <Open key={id} channel={it.channel} />;
+}
+
+function Open({ channel }: { channel: Channel }) {
+  const session = useSession();
+  const id = channel.id;
+  const title = useWorkspace((state) => titleOf(state, channel));
+  const name = channel.is_im || channel.is_mpim ? title : `#${title}`;
+  const [editing, setEditing] = useState<Ts | undefined>(undefined);
+  const [atEnd, setAtEnd] = useState(false);
+  const unreadAfter = useUnreadLine(id, atEnd);
+  const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
+  const canWrite = !channel.is_archived;
+  return (
+    <section className="pane conversation" aria-label={name}>
+      <Header channel={channel} title={title} />
+      <MessageList
+        logKey={id}
+        channel={id}
+        label={t.conversation.feed(name)}
+        canWrite={canWrite}
+        unreadAfter={unreadAfter}
+        editing={editing}
+        onEdit={setEditing}
+        onThread={thread}
+        onEnd={setAtEnd}
+        intro={<Intro channel={channel} title={title} />}
+      />
+      {canWrite ? <Writer logKey={id} placeholder={t.composer.message(name)} onEditLast={() => setEditing(lastOwn(session.state.get(), id))} /> : <p className="read-only">{t.conversation.archived}</p>}
+    </section>
+  );
+}
+
+/**
+ * Marks the conversation read while the person is at its end and looks at the window, and says where
+ * the line "new" goes: it stays where it was when they came, and moves when they look away.
+ */
+function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
+  const session = useSession();
+  const looks = useSignal(focused);
+  const unread = useWorkspace((state) => state.conversations[id] !== undefined && hasUnreads(state.conversations[id]));
+  const latest = useWorkspace((state) => state.conversations[id]?.latest);
+  const [line, setLine] = useState(() => session.state.get().conversations[id]?.lastRead);
+  const seen = useRef(false);
+  useEffect(() => {
+    if (atEnd && looks && unread) session.read(id);
+    if (atEnd && looks) seen.current = true;
+  }, [atEnd, looks, unread, latest, id, session]);
+  useEffect(() => {
+    if (looks || !seen.current) return;
+    // From here on everything that comes is new.
+    seen.current = false;
+    setLine(session.state.get().conversations[id]?.lastRead);
+  }, [looks, id, session]);
+  return line;
+}
+
+/** The newest message of one's own that can be edited. */
+export function lastOwn(state: State, key: LogKey): Ts | undefined {
+  const rows = state.logs[key]?.rows ?? [];
+  for (let i = rows.length - 1; i >= 0; i--) {
+    const { message } = rows[i]!;
+    if (message.user === state.self?.id && !message.bot_id && !isNotice(message) && message.subtype !== "tombstone") return message.ts;
+  }
+  return undefined;
+}
+
+function Header({ channel, title }: { channel: Channel; title: string }) {
+  const session = useSession();
+  const [menu, setMenu] = useState(false);
+  const [adding, setAdding] = useState(false);
+  const more = useRef<HTMLButtonElement>(null);
+  const direct = channel.is_im || channel.is_mpim;
+  const count = channel.num_members;
+  return (
+    <header className="pane-head">
+      <button type="button" className="icon-button back" aria-label={t.back} onClick={() => navigate({ name: "home" })}>
+        <Icon name="back" />
+      </button>
+      <h1>
+        {!direct && <Icon name={channel.is_private ? "lock" : "hash"} />}
+        <span>{title}</span>
+      </h1>
+      {channel.topic?.value && <p className="topic">{channel.topic.value}</p>}
+      <span className="grow" />
+      {!direct && count !== undefined && (
+        <span className="member-count" title={t.conversation.members(count)}>
+          <Icon name="people" />
+          {count}
+        </span>
+      )}
+      {!direct && (
+        <button ref={more} type="button" className="icon-button" aria-label={t.conversation.details} aria-expanded={menu} onClick={() => setMenu(!menu)}>
+          <Icon name="more" />
+        </button>
+      )}
+      {menu && (
+        <Menu
+          anchor={more}
+          label={t.conversation.details}
+          onClose={() => setMenu(false)}
+          items={[
+            { key: "add", icon: <Icon name="people" />, text: t.conversation.addPeople, run: () => setAdding(true) },
+            ...(channel.is_general ? [] : [{ key: "leave", icon: <Icon name="exit" />, text: t.conversation.leave, danger: true, run: () => void session.leave(channel.id).then(() => navigate({ name: "home" }), notifyFailure) }]),
+          ]}
+        />
+      )}
+      {adding && <PeoplePicker title={t.peoplePicker.addTitle(title)} onClose={() => setAdding(false)} onPick={(user) => session.invite(channel.id, user)} />}
+    </header>
+  );
+}
+
+function Intro({ channel, title }: { channel: Channel; title: string }) {
+  const self = useWorkspace((state) => state.self?.id === channel.user);
+  const [head, lead] = self
+    ? [t.conversation.startSelf, t.conversation.startSelfLead]
+    : channel.is_im || channel.is_mpim
+      ? [t.conversation.startDirect(title), t.conversation.startDirectLead]
+      : [t.conversation.startChannel(title), t.conversation.startChannelLead];
+  return (
+    <div className="intro">
+      <h2>{head}</h2>
+      <p>{channel.purpose?.value || lead}</p>
+    </div>
+  );
+}
+
+/** The composer of a conversation or thread, with its draft and who else types. */
+export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; placeholder: string; onEditLast(): void }) {
+  const session = useSession();
+  const self = useWorkspace((state) => state.self?.id ?? "");
+  const typing = useWorkspace((state) => Object.keys(state.typing[logKey] ?? {}).map((id) => nameOf(state.users[id])), sameItems);
+  return (
+    <footer className="writer">
+      <Composer
+        key={logKey}
+        id={logKey}
+        initial={loadDraft(self, logKey)}
+        placeholder={placeholder}
+        autoFocus
+        onChange={(typed) => {
+          saveDraft(self, logKey, typed);
+          if (typed !== "") session.typing(logKey);
+        }}
+        onSend={(text) => session.send(logKey, text)}
+        onEditLast={onEditLast}
+      />
+      <p className="typing" role="status">
+        {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{t.composer.hint}</span>}
+      </p>
+    </footer>
+  );
+}
+
+function Gone() {
+  return (
+    <section className="pane conversation">
+      <div className="empty">
+        <h2>{t.conversation.gone}</h2>
+        <p>{t.conversation.goneLead}</p>
+        <button type="button" className="button" onClick={() => navigate({ name: "home" })}>
+          {t.back}
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,31 @@
+import type { RefObject } from "react";
+import { Avatar } from "../components/Avatar";
+import { Icon } from "../components/Icon";
+import { Popover } from "../components/overlay";
+import { nameOf, useSession } from "../store/context";
+import { notifyFailure } from "../store/notice";
+import { navigate } from "../store/route";
+import { t } from "../strings";
+import type { User } from "../wire/types";
+
+/** Who somebody is, and the way to write to them. */
+export function PersonCard({ user, anchor, onClose }: { user: User; anchor: RefObject<Element | null>; onClose(): void }) {
+  const session = useSession();
+  const write = () => {
+    onClose();
+    session.message(user.id).then((channel) => navigate({ name: "channel", channel }), notifyFailure);
+  };
+  return (
+    <Popover anchor={anchor} onClose={onClose} label={nameOf(user)} className="person-card">
+      <Avatar user={user} size={64} />
+      <h2>{nameOf(user)}</h2>
+      <p>{[user.profile?.title, `@${user.name}`].filter(Boolean).join(" · ")}</p>
+      {!user.is_bot && (
+        <button type="button" className="button" onClick={write}>
+          <Icon name="compose" />
+          {t.composer.message(nameOf(user))}
+        </button>
+      )}
+    </Popover>
+  );
+}

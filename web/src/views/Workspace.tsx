@@ -1,0 +1,165 @@
+import { useEffect, useState } from "react";
+import type { LinkState } from "../realtime/link";
+import type { State } from "../realtime/state";
+import { hasUnreads, mentionCount } from "../realtime/state";
+import { titleOf, useSession, useWorkspace } from "../store/context";
+import { notice } from "../store/notice";
+import { navigate, route } from "../store/route";
+import { useSignal } from "../store/signal";
+import { t } from "../strings";
+import { Conversation } from "./Conversation";
+import { Sidebar } from "./Sidebar";
+import { Switcher, visited } from "./Switcher";
+import { Thread } from "./Thread";
+
+/** The three panes; on a phone one of them at a time. */
+export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
+  const session = useSession();
+  const at = useSignal(route);
+  const channel = at.name === "channel" ? at.channel : undefined;
+  const thread = at.name === "channel" ? at.thread : undefined;
+  const [jumping, setJumping] = useState(false);
+
+  useEffect(() => {
+    const shortcut = (event: KeyboardEvent) => {
+      if ((event.metaKey || event.ctrlKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setJumping(true);
+      }
+    };
+    const wake = () => session.probe();
+    const shown = () => !document.hidden && session.probe();
+    window.addEventListener("keydown", shortcut);
+    window.addEventListener("online", wake);
+    window.addEventListener("offline", wake);
+    window.addEventListener("focus", wake);
+    document.addEventListener("visibilitychange", shown);
+    return () => {
+      window.removeEventListener("keydown", shortcut);
+      window.removeEventListener("online", wake);
+      window.removeEventListener("offline", wake);
+      window.removeEventListener("focus", wake);
+      document.removeEventListener("visibilitychange", shown);
+    };
+  }, [session]);
+
+  // Without a conversation in the address a wide window opens the one last looked at.
+  useEffect(() => {
+    if (channel !== undefined) {
+      visited(channel);
+      localStorage.setItem("parlance.last", channel);
+    } else if (window.matchMedia("(min-width: 640px)").matches) {
+      const first = firstChannel(session.state.get());
+      if (first !== undefined) navigate({ name: "channel", channel: first }, true);
+    }
+  }, [channel, session]);
+
+  return (
+    <div className="workspace-frame" data-pane={thread !== undefined ? "thread" : channel !== undefined ? "channel" : "list"}>
+      <Title channel={channel} />
+      <Sidebar current={channel} onJump={() => setJumping(true)} onSignedOut={onSignedOut} />
+      {channel === undefined ? (
+        <section className="pane conversation">
+          <div className="empty">
+            <h2>{t.conversation.pick}</h2>
+            <p>{t.conversation.pickLead}</p>
+          </div>
+        </section>
+      ) : (
+        <Conversation id={channel} />
+      )}
+      {channel !== undefined && thread !== undefined && <Thread key={`${channel}/${thread}`} channel={channel} ts={thread} />}
+      <Banner />
+      <NoticeBar />
+      {jumping && <Switcher onClose={() => setJumping(false)} />}
+    </div>
+  );
+}
+
+function firstChannel(state: State): string | undefined {
+  const last = localStorage.getItem("parlance.last");
+  if (last !== null && state.conversations[last] !== undefined) return last;
+  const all = Object.values(state.conversations).filter((it) => !it.gone);
+  return (all.find((it) => it.channel.is_general) ?? all.find((it) => !it.channel.is_im) ?? all[0])?.channel.id;
+}
+
+/** The window's title: where one is, and whether something waits elsewhere. */
+function Title({ channel }: { channel: string | undefined }) {
+  const title = useWorkspace((state) => {
+    const it = channel === undefined ? undefined : state.conversations[channel];
+    let mentions = 0;
+    let unread = false;
+    for (const other of Object.values(state.conversations)) {
+      if (other.gone) continue;
+      mentions += mentionCount(other);
+      unread ||= hasUnreads(other);
+    }
+    const mark = mentions > 0 ? `(${mentions}) ` : unread ? "• " : "";
+    const name = it === undefined ? "" : `${it.channel.is_im ? "" : "#"}${titleOf(state, it.channel)} · `;
+    return `${mark}${name}${state.team?.name ?? t.app}`;
+  });
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  return null;
+}
+
+/** A break this short is nobody's business, milliseconds. */
+const CALM_MS = 2_500;
+
+/** Says when the network matters, and only then. */
+function Banner() {
+  const session = useSession();
+  const link = useSignal(session.link);
+  const broken = useBroken(link);
+  if (link.phase === "stopped" && link.reason === "refused") {
+    return (
+      <div className="banner" role="alert">
+        <span>{t.network.refused}</span>
+        <button type="button" onClick={() => location.reload()}>
+          {t.network.reload}
+        </button>
+      </div>
+    );
+  }
+  if (!broken) return null;
+  return (
+    <div className="banner" role="status">
+      <span className="pulse" />
+      <span>{navigator.onLine ? t.network.reconnecting : t.network.offline}</span>
+      {link.phase === "waiting" && (
+        <button type="button" onClick={() => session.probe()}>
+          {t.network.now}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The link has been down for longer than a moment. */
+function useBroken(link: LinkState): boolean {
+  const down = link.phase !== "online" && link.phase !== "stopped";
+  const [broken, setBroken] = useState(false);
+  useEffect(() => {
+    if (!down) {
+      setBroken(false);
+      return;
+    }
+    const timer = setTimeout(() => setBroken(true), CALM_MS);
+    return () => clearTimeout(timer);
+  }, [down]);
+  return broken && down;
+}
+
+function NoticeBar() {
+  const it = useSignal(notice);
+  return (
+    <div className="notices" role="status" aria-live="polite">
+      {it && (
+        <p key={it.id} className="notice">
+          {it.text}
+        </p>
+      )}
+    </div>
+  );
+}
