@@ -43,15 +43,15 @@ pub(crate) fn npm(folder: PathBuf, arguments: &[&str]) -> Command {
     command
 }
 
-/// Installs the packages of a folder with a lock file, when the lock file changed.
+/// Installs the packages of a folder with a lock file, when the lock file is newer than what npm noted
+/// at the last installation.
 pub(crate) fn install(folder: PathBuf) -> Result<()> {
-    let lock = paths::fingerprint(&[folder.join("package-lock.json")])?;
-    let stamp = folder.join("node_modules/.installed");
-    if paths::is_stamped(&stamp, &lock) {
+    let changed = |file: &str| folder.join(file).metadata().and_then(|data| data.modified()).ok();
+    let (installed, locked) = (changed("node_modules/.package-lock.json"), changed("package-lock.json"));
+    if installed.is_some() && installed >= locked {
         return Ok(());
     }
-    shell::must(&mut npm(folder, &["ci", "--ignore-scripts", "--no-progress"]), INSTALL_WITHIN)?;
-    paths::write_stamp(&stamp, &lock)
+    shell::must(&mut npm(folder, &["ci", "--ignore-scripts", "--no-progress"]), INSTALL_WITHIN)
 }
 
 /// Installs and builds, when something changed. True when it was built.
