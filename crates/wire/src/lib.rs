@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod event;
 pub mod json;
 pub mod message;
+pub mod realtime;
 pub mod team;
 pub mod user;
 

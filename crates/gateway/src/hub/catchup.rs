@@ -1,0 +1,313 @@
+//! Sessions that miss something: what they miss is read page by page until they are where the loop is,
+//! and only then, here, are they switched to live. There is no gap and no overlap between the two.
+
+use model::{Position, Seq, TopicId};
+use rpc::{CallError, Effect, EventRecord, EventsPage, EventsRequest, Protocol};
+use wire::realtime::{self, PageWriter};
+
+use super::{Ask, Hub};
+use crate::{
+    arena::Index,
+    frame::{self, Answers, Batch},
+    outbox::{Kind, Sink},
+    session::{CatchUp, SessionKey, Style},
+    topic::Mode,
+};
+
+/// Reads under way for sessions, per loop. Full: sessions wait for their turn.
+const READS_MAX: usize = 32;
+/// Reads under way for one session.
+const SESSION_READS_MAX: usize = 4;
+/// Events asked for at once.
+const PAGE_EVENTS: u32 = 100;
+/// Bytes of events sent as one page; what was read beyond is read again. A larger event goes alone.
+const PAGE_BYTES_MAX: usize = 128 << 10;
+/// A session with more than this waiting for its socket reads no pages: its reader sets the pace.
+const PAGE_WAITING_BYTES_MAX: usize = 32 << 10;
+
+impl<S: Sink> Hub<S> {
+    /// Notes that a session misses what is after `after`; replaces an older note.
+    pub(super) fn catch_up(&mut self, index: Index, at: Index, after: Position, floor: Seq, style: Style) {
+        let nonce = self.next_nonce;
+        self.next_nonce += 1;
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        let catch_ups = &mut session.extra().catch_ups;
+        let older = catch_ups.iter().find(|catch_up| catch_up.topic == at).map_or(Seq::ZERO, |old| old.floor);
+        catch_ups.retain(|catch_up| catch_up.topic != at);
+        let floor = floor.max(older);
+        catch_ups.push_back(CatchUp { nonce, topic: at, after, floor, style, busy: false, tries: 0 });
+        self.make_ready(index);
+    }
+
+    /// Lets a session read when it is its turn, unless its socket is too full for more.
+    pub(super) fn make_ready(&mut self, index: Index) {
+        let Some(key) = self.key(index) else { return };
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        let full = session.waiting_bytes() > PAGE_WAITING_BYTES_MAX;
+        let Some(extra) = &mut session.extra else { return };
+        let idle = extra.catch_ups.iter().any(|catch_up| !catch_up.busy);
+        let busy = extra.catch_ups.iter().filter(|catch_up| catch_up.busy).count();
+        if !extra.ready && idle && !full && busy < SESSION_READS_MAX {
+            extra.ready = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Starts as many reads as may be under way, one per waiting session in turn.
+    pub(super) fn start_reads(&mut self) {
+        while self.reads < READS_MAX {
+            let Some(key) = self.ready.pop_front() else { return };
+            if self.session(key).is_none() {
+                continue;
+            }
+            let Some(session) = self.sessions.get_mut(key.index) else { continue };
+            let workspace = session.actor.workspace;
+            let Some(extra) = &mut session.extra else { continue };
+            extra.ready = false;
+            let Some(next) = extra.catch_ups.iter_mut().find(|catch_up| !catch_up.busy) else { continue };
+            let Some(view) = self.topics.get(next.topic) else { continue };
+            debug_assert_eq!(view.topic().workspace, workspace);
+            next.busy = true;
+            self.reads += 1;
+            let request = EventsRequest { topic: view.topic(), after: next.after, limit: PAGE_EVENTS };
+            self.asks.push(Ask::Read { key, nonce: next.nonce, request });
+            self.make_ready(key.index);
+        }
+    }
+
+    /// A failed read may be tried again.
+    pub fn retry(&mut self, key: SessionKey, nonce: u64) {
+        if let Some(catch_up) = self.catch_up_mut(key, nonce) {
+            catch_up.busy = false;
+            self.make_ready(key.index);
+        }
+        self.settle();
+    }
+
+    fn catch_up_mut(&mut self, key: SessionKey, nonce: u64) -> Option<&mut CatchUp> {
+        let session = self.sessions.get_mut(key.index).filter(|session| session.serial == key.serial)?;
+        session.extra.as_mut()?.catch_ups.iter_mut().find(|catch_up| catch_up.nonce == nonce)
+    }
+
+    /// The answer to [`Ask::Read`].
+    pub fn page(&mut self, key: SessionKey, nonce: u64, result: Result<EventsPage, CallError>) {
+        self.reads = self.reads.saturating_sub(1);
+        self.counts.pages += 1;
+        if let Some(catch_up) = self.catch_up_mut(key, nonce) {
+            let topic = catch_up.topic;
+            match result {
+                Ok(EventsPage::Events { events, head }) => self.show_page(key, nonce, events, head),
+                Ok(EventsPage::Reset { head }) => self.reset(key.index, topic, head),
+                Ok(EventsPage::Unknown) => self.end_topic(key.index, topic),
+                Err(_) => self.read_again_later(key, nonce),
+            }
+            self.make_ready(key.index);
+        }
+        self.settle();
+    }
+
+    fn read_again_later(&mut self, key: SessionKey, nonce: u64) {
+        if let Some(catch_up) = self.catch_up_mut(key, nonce) {
+            catch_up.tries += 1;
+            let tries = catch_up.tries;
+            self.asks.push(Ask::RetryRead { key, nonce, tries });
+        }
+    }
+
+    /// Shows what was read, and goes live if that was all.
+    fn show_page(&mut self, key: SessionKey, nonce: u64, events: Vec<EventRecord>, head: Position) {
+        let Some(catch_up) = self.catch_up_mut(key, nonce) else { return };
+        let (at, after, floor, style) = (catch_up.topic, catch_up.after, catch_up.floor, catch_up.style);
+        let index = key.index;
+        let (Some(view), Some(session)) = (self.topics.get(at), self.sessions.get(index)) else { return };
+        let (topic, started, generation) = (view.topic().id, view.started(), view.generation());
+        let (class, user) = (session.class, session.actor.user);
+        let (events, removal) = cut(events, after, floor, user);
+        let to = events.last().map_or(after.seq, EventRecord::seq);
+        let live = removal.is_none() && to >= started && generation == after.generation;
+        if events.is_empty() && !live {
+            // The reader does not have yet what the loop has.
+            self.read_again_later(key, nonce);
+            return;
+        }
+        let at_head = Position { seq: to, ..after };
+        debug_assert!(head.generation != after.generation || head.seq >= to);
+        match style {
+            Style::Pages if !events.is_empty() => {
+                let mut page = PageWriter::new(topic, after.generation, after.seq, to, bytes_of(&events));
+                for text in events.iter().filter_map(|event| frame::shown(event, class)) {
+                    page.push(&text);
+                }
+                self.say(index, &page.finish(!live && removal.is_none()));
+            }
+            Style::Pages => {}
+            Style::Events => self.show_events(index, &events),
+        }
+        if let Some(follower) = self.follower_mut(index, at) {
+            follower.sent = to;
+            if live {
+                follower.mode = Mode::Live;
+            }
+        }
+        if live {
+            if let Some(extra) = self.sessions.get_mut(index).and_then(|session| session.extra.as_mut()) {
+                extra.catch_ups.retain(|catch_up| catch_up.nonce != nonce);
+            }
+            if style == Style::Pages {
+                self.say(index, &realtime::live(topic, at_head));
+            }
+        } else if let Some(catch_up) = self.catch_up_mut(key, nonce) {
+            catch_up.after = at_head;
+            (catch_up.busy, catch_up.tries) = (false, 0);
+        }
+        if self.is_own(index, topic) {
+            for event in &events {
+                self.own_change(index, event);
+            }
+        }
+        if let Some(seq) = removal {
+            self.passed_removal(index, at, seq);
+        }
+    }
+
+    /// Shows caught-up events one by one. They are never dropped: the session's own pace brought them.
+    fn show_events(&mut self, index: Index, events: &[EventRecord]) {
+        let Some(session) = self.sessions.get(index) else { return };
+        let (protocol, class, id) = (session.protocol, session.class, session.id);
+        let Some(mut batch) = Batch::new(events.to_vec()) else { return };
+        let before = batch.first().previous();
+        let bytes = match protocol {
+            Protocol::Rtm => batch.after_without_own(before, class, id),
+            Protocol::Own => batch.after(before, protocol, class).0.clone(),
+        };
+        self.write(index, &bytes, Kind::Keep);
+    }
+
+    /// The client's position cannot be resumed: it starts from a snapshot, at `head` or later.
+    pub(super) fn reset(&mut self, index: Index, at: Index, head: Position) {
+        let Some(view) = self.topics.get(at) else { return };
+        let topic = view.topic().id;
+        if head.generation > view.generation() {
+            self.jump(at, head);
+        }
+        if self.left_before(index, topic, head.seq) {
+            self.end_topic(index, at);
+            return;
+        }
+        if self.sessions.get(index).is_some_and(|session| session.protocol == Protocol::Own) {
+            self.say(index, &realtime::reset(topic, head));
+        }
+        self.go_on_from(index, at, head);
+    }
+
+    /// The client was told where its events go on: live if the loop is there, else by catching up.
+    fn go_on_from(&mut self, index: Index, at: Index, from: Position) {
+        let Some(view) = self.topics.get(at) else { return };
+        let live = from.seq >= view.started() && from.generation == view.generation();
+        if let Some(follower) = self.follower_mut(index, at) {
+            follower.sent = from.seq;
+            follower.mode = if live { Mode::Live } else { Mode::Catching };
+        }
+        if live {
+            if let Some(extra) = self.sessions.get_mut(index).and_then(|session| session.extra.as_mut()) {
+                extra.catch_ups.retain(|catch_up| catch_up.topic != at);
+            }
+        } else {
+            self.catch_up(index, at, from, from.seq, Style::Events);
+        }
+    }
+
+    /// A client asks for what is after its position.
+    pub(super) fn pull(&mut self, index: Index, at: Index, claim: realtime::Claim) {
+        let Some(view) = self.topics.get(at) else { return };
+        let here = Position { generation: view.generation(), seq: view.started() };
+        let after = match claim {
+            realtime::Claim::At(after) if after.generation == here.generation => after,
+            realtime::Claim::At(_) | realtime::Claim::Absurd => return self.reset(index, at, here),
+        };
+        let pulls =
+            self.sessions.get(index).and_then(|session| session.extra.as_ref()).is_some_and(|extra| {
+                extra.catch_ups.iter().any(|catch_up| catch_up.topic == at && catch_up.style == Style::Pages)
+            });
+        if pulls {
+            return;
+        }
+        let Some(follower) = self.follower_mut(index, at) else { return };
+        let floor = follower.sent;
+        follower.mode = Mode::Catching;
+        follower.sent = after.seq;
+        self.catch_up(index, at, after, floor, Style::Pages);
+    }
+
+    /// The client has told what it holds, or cannot: it follows everything that its boot named.
+    pub(super) fn follow_boot(&mut self, index: Index) {
+        self.resume(index, &[]);
+    }
+
+    /// The client tells what it holds. Every topic of its boot and every topic that it named is answered.
+    pub(super) fn resume(&mut self, index: Index, claims: &[(String, realtime::Claim)]) {
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        let Some(boot) = session.boot.take() else { return };
+        let own = session.protocol == Protocol::Own;
+        self.users.entry(session.owner()).or_default().push(index);
+        let mut answers = Answers::default();
+        let mut named: Vec<Option<realtime::Claim>> = vec![None; boot.len()];
+        for (text, claim) in claims {
+            let topic = text.parse::<TopicId>().ok();
+            let place = topic.and_then(|topic| boot.binary_search_by_key(&topic, |&(topic, _)| topic).ok());
+            match place.and_then(|place| named.get_mut(place)) {
+                Some(place) => *place = Some(place.unwrap_or(*claim)),
+                None => answers.push(&realtime::gone(text)),
+            }
+        }
+        for (&(topic, head), claim) in boot.iter().zip(named) {
+            match claim {
+                Some(realtime::Claim::At(at)) if at.generation == head.generation => {
+                    if self.follow(index, topic, head, at.seq, Style::Pages) {
+                        answers.live(topic, at);
+                    }
+                }
+                Some(_) => {
+                    answers.push(&realtime::reset(topic, head));
+                    self.follow(index, topic, head, head.seq, Style::Events);
+                }
+                None => {
+                    if own {
+                        answers.live(topic, head);
+                    }
+                    self.follow(index, topic, head, head.seq, Style::Events);
+                }
+            }
+        }
+        self.write(index, &answers.finish(), Kind::Keep);
+    }
+}
+
+/// The events that are shown: contiguous, up to the session's own removal, and not too many bytes. Also the
+/// seq of the removal.
+fn cut(
+    mut events: Vec<EventRecord>,
+    after: Position,
+    floor: Seq,
+    user: model::UserId,
+) -> (Vec<EventRecord>, Option<Seq>) {
+    let (mut last, mut bytes, mut count, mut removal) = (after.seq, 0, 0, None);
+    for event in &events {
+        bytes += frame::weight(event);
+        let follows = event.seq() == last.next() && event.position.generation == after.generation;
+        if !follows || (count > 0 && bytes > PAGE_BYTES_MAX) {
+            break;
+        }
+        (last, count) = (event.seq(), count + 1);
+        if event.effect == Effect::MemberLeft(user) && event.seq() > floor {
+            removal = Some(event.seq());
+            break;
+        }
+    }
+    events.truncate(count);
+    (events, removal)
+}
+
+fn bytes_of(events: &[EventRecord]) -> usize {
+    events.iter().map(frame::weight).sum()
+}
