@@ -32,6 +32,20 @@ pub(crate) enum Verdict {
     Missing(String),
 }
 
+impl Verdict {
+    /// Both.
+    pub(crate) fn and(self, other: Verdict) -> Verdict {
+        match (self, other) {
+            (Verdict::Ran(mut count, note), Verdict::Ran(more, other)) => {
+                count += more;
+                let notes = [note, other].into_iter().filter(|note| !note.is_empty());
+                Verdict::Ran(count, notes.collect::<Vec<_>>().join("; "))
+            }
+            (missing @ Verdict::Missing(_), _) | (_, missing @ Verdict::Missing(_)) => missing,
+        }
+    }
+}
+
 impl Report {
     /// A run of all steps, or of those named.
     pub(crate) fn new(strict: bool, only: &[String]) -> Report {

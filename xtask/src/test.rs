@@ -57,7 +57,11 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
         bail!("no step {unknown}; see --list");
     }
     let mut report = Report::new(options.ci, &options.only);
-    report.step("fmt", || command(cargo().args(["fmt", "--all", "--check"]), Format::Whole, CHECK_WITHIN));
+    report.step("fmt", || {
+        let sdk = paths::root().join("tests/sdk/rust");
+        let ours = command(cargo().args(["fmt", "--all", "--check"]), Format::Whole, CHECK_WITHIN)?;
+        Ok(ours.and(command(cargo().args(["fmt", "--check"]).current_dir(sdk), Format::Whole, CHECK_WITHIN)?))
+    });
     report.step("licences", licences::check);
     web_steps(&mut report);
     report.step("clippy", || {
