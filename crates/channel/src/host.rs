@@ -79,6 +79,17 @@ impl Host {
         Arc::clone(&self.deps.ring.borrow())
     }
 
+    /// Whether a ring gives the slot to this node.
+    pub(crate) fn serves(&self, ring: &Ring) -> bool {
+        ring.slot(&self.slot).is_some_and(|slot| slot.node == self.node)
+    }
+
+    /// Whether a ring gives the slot to a later start of this node.
+    pub(crate) fn is_outlived(&self, ring: &Ring) -> bool {
+        let later = |node: &NodeId| node.name == self.node.name && node.incarnation > self.node.incarnation;
+        ring.slot(&self.slot).is_some_and(|slot| later(&slot.node))
+    }
+
     /// A call of its own.
     pub(crate) fn call(&self, timeout: Duration) -> Call {
         let epoch = self.ring().epoch();
@@ -106,8 +117,7 @@ impl Host {
         if self.draining.load(Ordering::SeqCst) {
             return Err(Reply::Refused(Refusal::Draining));
         }
-        let serves = ring.slot(&self.slot).is_some_and(|slot| slot.node == self.node);
-        if ring.epoch() != call.epoch || !serves {
+        if ring.epoch() != call.epoch || !self.serves(&ring) {
             return Err(Reply::NotOwner { epoch: ring.epoch() });
         }
         Ok(ring)

@@ -277,14 +277,31 @@ impl Link {
         Some(batch)
     }
 
-    /// An item that the gateway had no room for becomes its topic's head.
+    /// An item that the gateway had no room for becomes its topic's head, with all that waits after it.
     fn answered(&self, batch: &Batch, replies: &[Reply]) {
-        let full =
-            batch.heads.iter().zip(replies).filter(|(_, reply)| **reply == Reply::Refused(Refusal::Full));
-        let mut queue = None;
-        for (place, _) in full {
-            self.metrics.degraded.inc();
-            queue.get_or_insert_with(|| self.lock()).fall_behind(*place);
+        let full: Vec<(Topic, Position)> = batch
+            .heads
+            .iter()
+            .zip(replies)
+            .filter(|(_, reply)| **reply == Reply::Refused(Refusal::Full))
+            .filter_map(|(place, _)| *place)
+            .collect();
+        if full.is_empty() {
+            return;
+        }
+        self.metrics.degraded.inc_by(full.len().try_into().unwrap_or(u64::MAX));
+        let mut queue = self.lock();
+        for place in full {
+            queue.fall_behind(Some(place));
+        }
+        for delivery in queue.take_all() {
+            match place(&delivery) {
+                Some((topic, _)) if queue.behind.contains_key(&topic) => {
+                    self.metrics.degraded.inc();
+                    queue.fall_behind(place(&delivery));
+                }
+                _ => queue.append(delivery),
+            }
         }
     }
 
@@ -293,9 +310,7 @@ impl Link {
         let mut queue = self.lock();
         queue.failing = true;
         queue.calling = false;
-        let waiting = std::mem::take(&mut queue.deliveries);
-        queue.bytes = 0;
-        queue.ephemerals = 0;
+        let waiting = queue.take_all();
         // An ephemeral message that may have arrived is not repeated: people would see it twice.
         if matches!(error, CallError::Unavailable { .. } | CallError::Overloaded { .. }) {
             for delivery in batch.ephemerals {
@@ -341,6 +356,12 @@ impl Queue {
         self.bytes -= size(&delivery);
         self.ephemerals -= usize::from(is_ephemeral(&delivery));
         Some(delivery)
+    }
+
+    fn take_all(&mut self) -> VecDeque<Delivery> {
+        self.bytes = 0;
+        self.ephemerals = 0;
+        std::mem::take(&mut self.deliveries)
     }
 
     /// The topic is at a position that will not be delivered event by event.

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use cluster::RingWatch;
+use cluster::{Ring, RingWatch};
 use model::{NodeId, SlotName};
 use rpc::{ChannelServer, Directory, Gateway, Web};
 use runtime::{Clock, OnEnd, Tasks};
@@ -113,8 +113,8 @@ pub fn start(config: Config, slot: SlotName, node: NodeId, deps: Deps, tasks: &T
     running.spawn("channel sweep", Arc::clone(&host), |host| async move { host.sweep_idle().await });
     let links = running.clone();
     running.spawn("channel links", Arc::clone(&host), |host| run_links(host, links));
-    let drain = tasks.drain().clone();
-    running.spawn("channel life", Arc::clone(&host), |host| live(host, drain));
+    let (serves, drain) = (host.serves(&host.ring()), tasks.drain().clone());
+    running.spawn("channel life", Arc::clone(&host), |host| live(host, serves, drain));
     SlotHandle { host, stop, ended }
 }
 
@@ -209,14 +209,15 @@ async fn run_link(host: &Host, key: GatewayKey, link: &Link) {
     host.gateways.remove(key);
 }
 
-/// Ends when the slot was given to another node, or the process drains and all is delivered.
-async fn live(host: Arc<Host>, draining: CancellationToken) {
+/// Ends when the slot was given to another node, or the process drains and all is delivered. `serves`: the
+/// ring named the node when it started.
+async fn live(host: Arc<Host>, serves: bool, draining: CancellationToken) {
     let mut ring = host.deps.ring.clone();
-    let mine = |ring: &cluster::Ring| ring.slot(&host.slot).is_some_and(|slot| slot.node == host.node);
     let replaced = async {
-        // A node is started before the ring names it.
-        let known = ring.wait_for(|ring| mine(ring)).await.is_ok();
-        if !known || ring.wait_for(|ring| !mine(ring)).await.is_err() {
+        // A node is started before the ring names it, and may be replaced before it has seen that.
+        let named = |ring: &Ring| host.serves(ring) || host.is_outlived(ring);
+        let known = serves || ring.wait_for(|ring| named(ring)).await.is_ok();
+        if !known || ring.wait_for(|ring| !host.serves(ring)).await.is_err() {
             // Nobody decides any more: the last ring serves.
             std::future::pending::<()>().await;
         }

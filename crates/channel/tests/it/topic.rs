@@ -178,9 +178,11 @@ fn a_long_hole_is_read_by_the_gateways() {
     let mut case = Case::at(5);
     case.subscribe(1, at(1, 5));
     case.subscribe(2, at(1, 30));
+    assert_eq!(case.publish(at(1, 9)), Published::Held, "the head passes over it");
     let page = vec![event(topic(1), at(1, 6), "{}")];
     assert!(case.topic.fill(at(1, 5), page, at(1, 30), &case.limits, &mut case.sent));
     assert_eq!(case.sent.take(), "1:h30", "the second has it");
+    assert_eq!(case.topic.bytes(), 0);
     assert_eq!(case.publish(at(1, 31)), Published::Sent);
     assert_eq!(case.sent.take(), "1:e31 2:e31");
 }
