@@ -1,7 +1,9 @@
 //! Tests of the channel role: a topic by tables and properties, a host and a link with made-up
 //! neighbours, and the whole way from `admin` to the gateways while slots die.
 
+mod chaos;
 mod fakes;
+mod gateway;
 mod host;
 mod link;
 mod topic;
