@@ -50,6 +50,14 @@ impl Object {
         self
     }
 
+    /// Adds members that [`Object::members`] made.
+    pub fn append_members(&mut self, members: &[u8]) -> &mut Self {
+        let members =
+            if self.text.len() == 1 { members.strip_prefix(b",").unwrap_or(members) } else { members };
+        self.text.extend_from_slice(members);
+        self
+    }
+
     /// Adds an object.
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
         let mut inner = Self::new();
@@ -148,5 +156,8 @@ mod tests {
         object.put("a", &1).put("b", &2);
         assert_eq!(object.members(), br#","a":1,"b":2"#);
         assert_eq!(Object::new().members(), b"");
+        let mut other = Object::new();
+        other.append_members(br#","a":1"#).append_members(br#","b":2"#);
+        assert_eq!(other.finish(), br#"{"a":1,"b":2}"#);
     }
 }

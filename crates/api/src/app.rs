@@ -1,0 +1,125 @@
+//! What all methods share.
+
+use std::{collections::HashMap, sync::Arc};
+
+use model::{Principal, TraceId, WorkspaceId};
+use rpc::Call;
+use runtime::Tasks;
+use tokio::time::Instant;
+
+use crate::{
+    errors::Failure,
+    limits::{Limits, retry_after_s},
+    marks::Marks,
+    methods::{METHODS, Method},
+    metrics::ApiMetrics,
+    origins::Origins,
+    passwords::Passwords,
+    rates::{self, RateKey},
+    role::{Config, Deps, RateLimits},
+};
+
+/// The role's state: its ports, its limits, its metrics. Nothing in it outlives a restart.
+pub struct App {
+    /// What the operator set.
+    pub config: Config,
+    /// The ports.
+    pub deps: Deps,
+    /// Runs what outlives a request.
+    pub tasks: Tasks,
+    /// Which pages may use a cookie.
+    pub origins: Origins,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Counts attempts to sign in.
+    pub attempts: Limits<rates::Attempt>,
+    /// Read cursors on their way to the store.
+    pub marks: Marks,
+    /// Metrics.
+    pub metrics: ApiMetrics,
+    methods: HashMap<&'static str, &'static Method>,
+    limits: Limits<RateKey>,
+}
+
+impl App {
+    /// Puts the role together.
+    #[must_use]
+    pub fn new(config: Config, deps: Deps, tasks: Tasks) -> Arc<Self> {
+        Arc::new(Self {
+            origins: Origins::new(&config.public_url, &config.allowed_origins),
+            passwords: Passwords::default(),
+            attempts: Limits::default(),
+            marks: Marks::default(),
+            metrics: deps.metrics.register("api", ApiMetrics::register),
+            methods: METHODS.iter().map(|method| (method.name, method)).collect(),
+            limits: Limits::default(),
+            config,
+            deps,
+            tasks,
+        })
+    }
+
+    /// The method of this name.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&'static Method> {
+        self.methods.get(name).copied()
+    }
+
+    /// Counts a call against its caller's limits.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn check_rate(&self, method: &'static Method, principal: &Principal) -> Result<(), Failure> {
+        let Some((key, rate)) =
+            rates::of_call(method, principal, self.config.rate_limits == RateLimits::Slack)
+        else {
+            return Ok(());
+        };
+        self.limits
+            .check(key, rate, Instant::now())
+            .map_err(|wait| Failure::rate_limited(retry_after_s(wait)))
+    }
+
+    /// Counts a message against the limit of its channel.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn check_channel_rate(
+        &self,
+        principal: &Principal,
+        channel: model::ChannelId,
+    ) -> Result<(), Failure> {
+        if self.config.rate_limits == RateLimits::Off {
+            return Ok(());
+        }
+        let (key, rate) = rates::of_channel(principal, channel);
+        self.limits
+            .check(key, rate, Instant::now())
+            .map_err(|wait| Failure::rate_limited(retry_after_s(wait)))
+    }
+
+    /// What a call to another role carries.
+    #[must_use]
+    pub fn call(&self, trace: TraceId) -> Call {
+        Call {
+            caller: self.deps.node.clone(),
+            // This role knows no ring; nothing that it calls depends on one.
+            epoch: model::Epoch(0),
+            trace,
+            timeout: rpc::call::TIMEOUT_DEFAULT,
+        }
+    }
+
+    /// The write of `kind` in `workspace`, and its outcome.
+    ///
+    /// # Errors
+    /// The failure that the caller learns.
+    pub async fn write(
+        &self,
+        workspace: WorkspaceId,
+        kind: store::WriteKind,
+        context: crate::appender::WriteContext,
+    ) -> Result<store::Done, Failure> {
+        Ok(self.deps.appender.write(store::Write { workspace, kind }, context).await?)
+    }
+}

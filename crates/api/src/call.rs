@@ -1,0 +1,277 @@
+//! One call of a method: the checks in Slack's order, then the method, then the answer.
+
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use axum::body::Body;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use model::{Credential, Principal, TraceId, UserId, WorkspaceId};
+use runtime::Peer;
+use store::By;
+use tokio::time::Instant;
+use tracing::{error, info};
+use wire::json::Object;
+
+use crate::{
+    app::App,
+    appender::WriteContext,
+    args::Args,
+    auth::{self, Caller, Shown},
+    errors::Failure,
+    methods::{Access, Method},
+    random,
+    reply::Reply,
+};
+
+/// What a method gets.
+pub struct Cx {
+    /// What all methods share.
+    pub app: Arc<App>,
+    /// Its arguments.
+    pub args: Args,
+    /// Travels with its writes.
+    pub context: WriteContext,
+    /// The client's network address.
+    pub address: Option<IpAddr>,
+    /// It is a POST, and if a browser sent it then from a page that may use a cookie.
+    pub own_post: bool,
+    /// The session cookie, whether it counts or not.
+    pub cookie: Option<String>,
+    caller: Option<Caller>,
+}
+
+impl Cx {
+    /// The caller. Methods that anybody may call have none.
+    ///
+    /// # Errors
+    /// `not_authed`.
+    pub fn caller(&self) -> Result<&Caller, Failure> {
+        self.caller.as_ref().ok_or_else(|| "not_authed".into())
+    }
+
+    /// The caller's rights.
+    ///
+    /// # Errors
+    /// `not_authed`.
+    pub fn principal(&self) -> Result<&Principal, Failure> {
+        Ok(&self.caller()?.principal)
+    }
+
+    /// The person or bot user that calls.
+    ///
+    /// # Errors
+    /// `not_allowed_token_type`: the token acts as nobody.
+    pub fn user(&self) -> Result<UserId, Failure> {
+        self.principal()?.user.ok_or_else(|| "not_allowed_token_type".into())
+    }
+
+    /// The workspace that is called in.
+    ///
+    /// # Errors
+    /// `not_authed`.
+    pub fn workspace(&self) -> Result<WorkspaceId, Failure> {
+        Ok(self.principal()?.workspace)
+    }
+
+    /// The caller, for the checks of a write.
+    ///
+    /// # Errors
+    /// As [`Cx::user`].
+    pub fn by(&self) -> Result<By, Failure> {
+        Ok(By { user: self.user()?, role: self.principal()?.role })
+    }
+
+    /// Writes in the caller's workspace.
+    ///
+    /// # Errors
+    /// As [`App::write`].
+    pub async fn write(&self, kind: store::WriteKind) -> Result<store::Done, Failure> {
+        self.app.write(self.workspace()?, kind, self.context).await
+    }
+
+    /// The reads.
+    #[must_use]
+    pub fn store(&self) -> &dyn store::Store {
+        self.app.deps.store.as_ref()
+    }
+
+    /// Now, microseconds since 1970.
+    #[must_use]
+    pub fn now_us(&self) -> i64 {
+        self.app.deps.clock.now_us()
+    }
+}
+
+/// Answers a call of the method `name`.
+pub async fn call(app: Arc<App>, name: &str, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let trace = trace_id(request.headers());
+    let method = app.method(name);
+    let mut answer = Answered::default();
+    let result = match method {
+        None => Err(Failure::new("unknown_method")),
+        Some(method) => {
+            let run = checked(Arc::clone(&app), method, request, trace, &mut answer);
+            AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+                error!(method = method.name, %trace, "a method panicked");
+                Err("internal_error".into())
+            })
+        }
+    };
+    let took = started.elapsed();
+    let code = match &result {
+        Ok(_) => "",
+        Err(failure) => match &failure.code {
+            std::borrow::Cow::Borrowed(code) => code,
+            // Chosen by the caller (`api.test`): no label and no log line for it.
+            std::borrow::Cow::Owned(_) => "(given)",
+        },
+    };
+    let label = method.map_or("", |method| method.name);
+    app.metrics.answered(label, code, took);
+    info!(
+        target: "api::request",
+        method = label,
+        error = code,
+        us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        team = answer.workspace.map(tracing::field::display),
+        user = answer.user.map(tracing::field::display),
+        %trace,
+        "call"
+    );
+    respond(result, method, &answer, trace)
+}
+
+/// What the answer and the log line say of the caller.
+#[derive(Default)]
+struct Answered {
+    workspace: Option<WorkspaceId>,
+    user: Option<UserId>,
+    scopes: Option<String>,
+}
+
+async fn checked(
+    app: Arc<App>,
+    method: &'static Method,
+    request: Request<Body>,
+    trace: TraceId,
+    answer: &mut Answered,
+) -> Result<Reply, Failure> {
+    let (parts, body) = request.into_parts();
+    let args = Args::read(parts.uri.query(), &parts.headers, body).await;
+    let now = app.deps.clock.now_us();
+    let mut caller = None;
+    if let Access::Token { .. } = method.access {
+        let argument = args.as_ref().ok().and_then(|args| args.token.as_deref());
+        let shown = Shown::by(&parts.method, &parts.headers, argument, &app.origins);
+        let found = auth::authenticate(app.deps.store.as_ref(), &shown, now).await?;
+        let principal = &found.principal;
+        answer.workspace = Some(principal.workspace);
+        answer.user = principal.user;
+        answer.scopes = (principal.credential != Credential::Session).then(|| principal.scopes.to_text());
+        check_access(method, principal)?;
+        app.check_rate(method, principal)?;
+        caller = Some(found);
+    }
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let cx = Cx {
+        args: args?,
+        context: WriteContext { trace, accepted: now, origin: None },
+        address: client_address(&parts.headers, peer, app.config.forwarded_hops),
+        own_post: parts.method == http::Method::POST && app.origins.allow_request(&parts.headers),
+        cookie: auth::cookie(&parts.headers).map(str::to_owned),
+        caller,
+        app,
+    };
+    (method.run)(cx).await
+}
+
+/// Kind of token first, then scopes.
+fn check_access(method: &Method, principal: &Principal) -> Result<(), Failure> {
+    let wanted = method.access.scopes_for(principal.credential).ok_or("not_allowed_token_type")?;
+    if principal.scopes.any_of(wanted) {
+        Ok(())
+    } else {
+        Err(Failure::missing_scope(wanted, principal.scopes.to_text()))
+    }
+}
+
+fn respond(
+    result: Result<Reply, Failure>,
+    method: Option<&Method>,
+    answer: &Answered,
+    trace: TraceId,
+) -> Response<Body> {
+    let mut cookie = None;
+    let mut retry_after_s = None;
+    let body = match result {
+        Ok(mut reply) => {
+            cookie = reply.cookie.take();
+            reply.finish()
+        }
+        Err(failure) => {
+            retry_after_s = failure.retry_after_s;
+            refusal_body(failure)
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache, no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    put_header(headers, "x-slack-req-id", Some(trace.to_string()));
+    put_header(headers, "x-oauth-scopes", answer.scopes.clone());
+    if answer.scopes.is_some() {
+        put_header(headers, "x-accepted-oauth-scopes", method.map(|method| method.access.accepted()));
+    }
+    put_header(headers, "set-cookie", cookie);
+    if let Some(seconds) = retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    }
+    response
+}
+
+fn put_header(headers: &mut HeaderMap, name: &'static str, value: Option<String>) {
+    if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+        headers.insert(name, value);
+    }
+}
+
+fn refusal_body(failure: Failure) -> Vec<u8> {
+    let mut body = Object::new();
+    body.put("ok", &false).put("error", &failure.code);
+    if let Some((needed, provided)) = &failure.scopes {
+        body.put("needed", needed).put("provided", provided);
+    }
+    if !failure.messages.is_empty() {
+        body.object("response_metadata", |metadata| {
+            metadata.put("messages", &failure.messages);
+        });
+    }
+    body.append_members(&failure.members);
+    body.finish()
+}
+
+/// The trace that the caller is in (`traceparent`, W3C), or a new one.
+fn trace_id(headers: &HeaderMap) -> TraceId {
+    let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
+        let id = value.split('-').nth(1).filter(|id| id.len() == 32)?;
+        u128::from_str_radix(id, 16).ok().filter(|&id| id != 0)
+    });
+    let drawn = || random::bytes().map(u128::from_le_bytes).unwrap_or_default();
+    TraceId(given.unwrap_or_else(drawn))
+}
+
+/// The client's address: the peer's, or what the outermost of our own proxies saw.
+fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, hops: usize) -> Option<IpAddr> {
+    let Some(back) = hops.checked_sub(1) else { return peer };
+    let forwarded: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    forwarded.iter().rev().nth(back).and_then(|address| address.parse().ok()).or(peer)
+}

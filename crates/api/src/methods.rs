@@ -1,0 +1,207 @@
+//! The table of methods: name, tier, who may call with which scopes, and the file that does it.
+
+use std::{future::Future, pin::Pin};
+
+use model::Credential;
+
+use crate::{call::Cx, errors::Failure, rates::Tier, reply::Reply};
+
+mod api_test;
+mod auth_test;
+mod chat_delete;
+mod chat_get_permalink;
+mod chat_post_ephemeral;
+mod chat_post_message;
+mod chat_update;
+mod client_user_boot;
+mod conversations_archive;
+mod conversations_create;
+mod conversations_history;
+mod conversations_info;
+mod conversations_invite;
+mod conversations_join;
+mod conversations_kick;
+mod conversations_leave;
+mod conversations_list;
+mod conversations_mark;
+mod conversations_members;
+mod conversations_open;
+mod conversations_replies;
+mod conversations_set_purpose;
+mod conversations_set_topic;
+mod parlance_invite_accept;
+mod parlance_invite_create;
+mod parlance_invite_info;
+mod parlance_journey;
+mod parlance_setup;
+mod parlance_signin;
+mod parlance_signout;
+mod parlance_status;
+mod reactions_add;
+mod reactions_get;
+mod reactions_remove;
+mod realtime_connect;
+mod rtm_connect;
+mod team_info;
+mod users_conversations;
+mod users_info;
+mod users_list;
+
+/// A method of the API.
+pub struct Method {
+    /// Name, `family.verb`.
+    pub name: &'static str,
+    /// How often an app may call it.
+    pub tier: Tier,
+    /// Who may call it.
+    pub access: Access,
+    /// Does it.
+    pub run: fn(Cx) -> Running,
+}
+
+/// A method under way.
+pub type Running = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+
+/// Who may call a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, without a token.
+    Anyone,
+    /// Holders of a token with one of the scopes (of any, if there are none); `None`: not that kind of token.
+    Token {
+        /// Bot tokens.
+        bot: Option<&'static [&'static str]>,
+        /// User tokens. Browser sessions may do what people may.
+        user: Option<&'static [&'static str]>,
+        /// App-level tokens may call it too.
+        app: bool,
+    },
+}
+
+impl Access {
+    /// The scopes of which a token of this kind needs one; `None`: that kind may not call.
+    #[must_use]
+    pub fn scopes_for(self, kind: Credential) -> Option<&'static [&'static str]> {
+        match (self, kind) {
+            (Self::Anyone, _) | (Self::Token { app: true, .. }, Credential::App) => Some(&[]),
+            (Self::Token { bot, .. }, Credential::Bot) => bot,
+            (Self::Token { user, .. }, Credential::User | Credential::Session) => user,
+            (Self::Token { app: false, .. }, Credential::App) => None,
+        }
+    }
+
+    /// Every scope that does, for `x-accepted-oauth-scopes`.
+    #[must_use]
+    pub fn accepted(self) -> String {
+        let Self::Token { bot, user, .. } = self else { return String::new() };
+        let mut names: Vec<&str> = bot.into_iter().chain(user).flatten().copied().collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(",")
+    }
+}
+
+/// Every scope that some method asks of a token of this kind, comma-separated: what an owner's own bot gets.
+#[must_use]
+pub fn every_scope(kind: Credential) -> String {
+    let mut names: Vec<&str> = METHODS
+        .iter()
+        .filter_map(|method| method.access.scopes_for(kind))
+        .flatten()
+        .chain(crate::scopes::FURTHER)
+        .copied()
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(",")
+}
+
+const ANYONE: Access = Access::Anyone;
+
+/// Tokens of people and bots with one of these scopes.
+const fn both(scopes: &'static [&'static str]) -> Access {
+    Access::Token { bot: Some(scopes), user: Some(scopes), app: false }
+}
+
+/// Bots and people with different scopes.
+const fn each(bot: &'static [&'static str], user: &'static [&'static str]) -> Access {
+    Access::Token { bot: Some(bot), user: Some(user), app: false }
+}
+
+/// People only: their browser, or a token that may do everything they can.
+const PERSON: Access = Access::Token { bot: None, user: Some(&["client"]), app: false };
+
+const READ: &[&str] = &["channels:read", "groups:read", "im:read", "mpim:read"];
+const HISTORY: &[&str] = &["channels:history", "groups:history", "im:history", "mpim:history"];
+const MANAGE: &[&str] = &["channels:manage", "channels:write", "groups:write", "im:write", "mpim:write"];
+const TOPIC: &[&str] = &[
+    "channels:manage",
+    "channels:write",
+    "channels:write.topic",
+    "groups:write",
+    "groups:write.topic",
+    "im:write",
+    "im:write.topic",
+    "mpim:write",
+    "mpim:write.topic",
+];
+const INVITE: &[&str] = &[
+    "channels:manage",
+    "channels:write",
+    "channels:write.invites",
+    "groups:write",
+    "groups:write.invites",
+    "im:write",
+    "mpim:write",
+];
+const REALTIME: &[&str] = &["rtm:stream", "client", "bot"];
+
+macro_rules! table {
+    ($($name:literal $tier:ident $access:expr, $file:ident;)*) => {
+        &[$(Method { name: $name, tier: Tier::$tier, access: $access, run: |cx| Box::pin($file::run(cx)) },)*]
+    };
+}
+
+/// Every method.
+pub static METHODS: &[Method] = table! {
+    "api.test" Unlimited ANYONE, api_test;
+    "auth.test" Often Access::Token { bot: Some(&[]), user: Some(&[]), app: true }, auth_test;
+    "chat.delete" T3 both(&["chat:write"]), chat_delete;
+    "chat.getPermalink" Often both(&[]), chat_get_permalink;
+    "chat.postEphemeral" T4 both(&["chat:write"]), chat_post_ephemeral;
+    "chat.postMessage" Post both(&["chat:write"]), chat_post_message;
+    "chat.update" T3 both(&["chat:write"]), chat_update;
+    "client.userBoot" T3 PERSON, client_user_boot;
+    "conversations.archive" T2 both(MANAGE), conversations_archive;
+    "conversations.create" T2 both(MANAGE), conversations_create;
+    "conversations.history" T3 both(HISTORY), conversations_history;
+    "conversations.info" T3 both(READ), conversations_info;
+    "conversations.invite" T3 both(INVITE), conversations_invite;
+    "conversations.join" T3 each(&["channels:join"], &["channels:write"]), conversations_join;
+    "conversations.kick" T3 both(&["channels:manage", "channels:write", "groups:write"]), conversations_kick;
+    "conversations.leave" T3 both(MANAGE), conversations_leave;
+    "conversations.list" T2 both(READ), conversations_list;
+    "conversations.mark" T3 both(MANAGE), conversations_mark;
+    "conversations.members" T4 both(READ), conversations_members;
+    "conversations.open" T3 both(MANAGE), conversations_open;
+    "conversations.replies" T3 both(HISTORY), conversations_replies;
+    "conversations.setPurpose" T2 both(TOPIC), conversations_set_purpose;
+    "conversations.setTopic" T2 both(TOPIC), conversations_set_topic;
+    "parlance.invite.accept" Unlimited ANYONE, parlance_invite_accept;
+    "parlance.invite.create" T2 PERSON, parlance_invite_create;
+    "parlance.invite.info" Unlimited ANYONE, parlance_invite_info;
+    "parlance.journey" T3 PERSON, parlance_journey;
+    "parlance.setup" Unlimited ANYONE, parlance_setup;
+    "parlance.signin" Unlimited ANYONE, parlance_signin;
+    "parlance.signout" T3 PERSON, parlance_signout;
+    "parlance.status" Unlimited ANYONE, parlance_status;
+    "reactions.add" T3 both(&["reactions:write"]), reactions_add;
+    "reactions.get" T3 both(&["reactions:read"]), reactions_get;
+    "reactions.remove" T2 both(&["reactions:write"]), reactions_remove;
+    "realtime.connect" T3 both(REALTIME), realtime_connect;
+    "rtm.connect" T1 both(REALTIME), rtm_connect;
+    "team.info" T3 both(&["team:read"]), team_info;
+    "users.conversations" T3 both(READ), users_conversations;
+    "users.info" T4 both(&["users:read"]), users_info;
+    "users.list" T2 both(&["users:read"]), users_list;
+};

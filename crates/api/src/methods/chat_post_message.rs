@@ -1,0 +1,75 @@
+use model::Credential;
+use wire::message::{MessageView, put_message};
+
+use crate::{
+    call::Cx,
+    channels,
+    content::{self, Content},
+    errors::Failure,
+    reply::Reply,
+    send::{self, Face, Post, Sender},
+};
+
+/// Posts a message. A repeat with the same `client_msg_id` has its effect once.
+pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    let content = Content::read(&cx).await?;
+    let face = face(&cx)?;
+    let thread = match cx.args.given("thread_ts")? {
+        Some(text) => Some(text.parse().map_err(|_| "thread_not_found")?),
+        None => None,
+    };
+    let client_msg_id = send::client_msg_id(cx.args.given("client_msg_id")?)?;
+    // Nothing is unfurled yet, so there is nothing that these could keep from it.
+    cx.args.flag("unfurl_links")?;
+    cx.args.flag("unfurl_media")?;
+    if cx.args.given("current_draft_last_updated_ts")?.is_some() {
+        return Err("draft_not_found".into());
+    }
+    let channel = channels::target(&cx).await?;
+    cx.app.check_channel_rate(cx.principal()?, channel)?;
+    let truncated = content.truncated;
+    let post = Post {
+        channel,
+        content,
+        thread,
+        broadcast: cx.args.flag("reply_broadcast")?.unwrap_or(false),
+        face,
+        client_msg_id,
+    };
+    let sender = Sender::of(cx.principal()?)?;
+    let message = send::send(&cx.app.deps.appender, sender, post, cx.context).await?;
+    let mut reply = Reply::ok();
+    let view = MessageView { channel: false, metadata: true };
+    reply
+        .text("channel", message.channel)
+        .text("ts", message.ts)
+        .object("message", |object| put_message(object, sender.workspace, &message, view));
+    if truncated {
+        reply.warnings.push(content::TRUNCATED);
+    }
+    Ok(reply)
+}
+
+/// How a bot wants to be shown: needs the scope `chat:write.customize`. People are shown as themselves.
+pub(super) fn face(cx: &Cx) -> Result<Face, Failure> {
+    let principal = cx.principal()?;
+    let is_bot = principal.credential == Credential::Bot;
+    if !is_bot && cx.args.flag("as_user")? == Some(false) {
+        return Err("as_user_not_supported".into());
+    }
+    let face = Face {
+        username: cx.args.given("username")?,
+        icon_emoji: cx.args.given("icon_emoji")?,
+        icon_url: cx.args.given("icon_url")?,
+    };
+    if face.is_own() {
+        return Ok(face);
+    }
+    if !is_bot {
+        return Err(Failure::invalid_arguments("only bots choose username, icon_emoji or icon_url"));
+    }
+    if !principal.scopes.has("chat:write.customize") {
+        return Err(Failure::missing_scope(&["chat:write.customize"], principal.scopes.to_text()));
+    }
+    Ok(face)
+}

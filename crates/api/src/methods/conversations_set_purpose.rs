@@ -1,0 +1,17 @@
+use store::WriteKind;
+
+use crate::{
+    call::Cx, channels, errors::Failure, methods::conversations_set_topic::CHARS_MAX, reply::Reply,
+    scopes::Family,
+};
+
+/// Sets a channel's purpose.
+pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    let channel = channels::find(&cx, Family::Topic).await?.channel.id;
+    let value = cx.args.text("purpose")?.unwrap_or_default();
+    if value.chars().count() > CHARS_MAX {
+        return Err("too_long".into());
+    }
+    cx.write(WriteKind::SetPurpose { channel, by: cx.by()?, value }).await?;
+    channels::answer(&cx, channel).await
+}

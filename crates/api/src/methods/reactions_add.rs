@@ -1,0 +1,48 @@
+use model::Ts;
+use store::{Refusal, WriteKind};
+
+use crate::{
+    call::Cx,
+    channels::{self, Found},
+    errors::Failure,
+    reply::Reply,
+};
+
+/// Longest name of an emoji, bytes.
+const NAME_BYTES_MAX: usize = 100;
+
+/// Puts an emoji under a message.
+pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    let name = name(&cx)?;
+    let (found, ts) = item(&cx).await?;
+    let write = WriteKind::React { channel: found.channel.id, ts, by: cx.by()?, name };
+    cx.write(write).await.map_err(|failure| failure.called(Refusal::NotInChannel, "no_access"))?;
+    Ok(Reply::ok())
+}
+
+/// The emoji: a short name, colons dropped, perhaps with a skin tone.
+pub(super) fn name(cx: &Cx) -> Result<String, Failure> {
+    let text = cx.args.required("name", "invalid_name")?;
+    let name = text.trim_matches(':');
+    let (plain, tone) = name.split_once("::").unwrap_or((name, "skin-tone-2"));
+    let good = |c: char| c.is_alphanumeric() && !c.is_uppercase() || matches!(c, '_' | '-' | '+' | '\'');
+    let toned = matches!(tone, "skin-tone-2" | "skin-tone-3" | "skin-tone-4" | "skin-tone-5" | "skin-tone-6");
+    if plain.is_empty() || name.len() > NAME_BYTES_MAX || !plain.chars().all(good) || !toned {
+        return Err("invalid_name".into());
+    }
+    Ok(name.to_owned())
+}
+
+/// The message that a reaction is about. Files cannot be reacted to yet.
+pub(super) async fn item(cx: &Cx) -> Result<(Found, Ts), Failure> {
+    if cx.args.given("file")?.is_some() {
+        return Err("file_not_found".into());
+    }
+    if cx.args.given("file_comment")?.is_some() {
+        return Err("file_comment_not_found".into());
+    }
+    cx.args.required("channel", "no_item_specified")?;
+    let timestamp = cx.args.required("timestamp", "no_item_specified")?;
+    let ts = timestamp.parse().map_err(|_| "bad_timestamp")?;
+    Ok((channels::get(cx, channels::id(cx)?).await?, ts))
+}

@@ -1,0 +1,80 @@
+//! Wiring of the role: its configuration, its ports, and its life.
+
+use std::sync::Arc;
+
+use model::NodeId;
+use rpc::{Admin, Adopt};
+use runtime::{Clock, HttpLimits, Tasks, telemetry::Metrics};
+use store::Store;
+use tokio::net::TcpListener;
+
+use crate::{app::App, appender::Appender, publish::Journeys, router};
+
+/// Which limits app tokens have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RateLimits {
+    /// Slack's tiers.
+    #[default]
+    Slack,
+    /// None (sign-in stays throttled).
+    Off,
+}
+
+/// What an operator can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where clients reach this server, for example `https://chat.example.org`. Addresses in answers start
+    /// with it; with `https` cookies are `Secure` and sockets `wss`.
+    pub public_url: String,
+    /// Further origins whose pages may use a session cookie; the public URL's own always may.
+    pub allowed_origins: Vec<String>,
+    /// Limits of app tokens.
+    pub rate_limits: RateLimits,
+    /// Limits of the listener.
+    pub http: HttpLimits,
+    /// Proxies in front that append to `X-Forwarded-For`. 0: the header is ignored. Default 0.
+    pub forwarded_hops: usize,
+    /// Shown by `parlance.status`.
+    pub version: &'static str,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            allowed_origins: Vec::new(),
+            rate_limits: RateLimits::default(),
+            http: HttpLimits::default(),
+            forwarded_hops: 0,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// The ports.
+#[derive(Clone)]
+pub struct Deps {
+    /// This node's name.
+    pub node: NodeId,
+    /// Reads.
+    pub store: Arc<dyn Store>,
+    /// Writes.
+    pub appender: Appender,
+    /// Signals, revocations, journeys.
+    pub admin: Arc<dyn Admin>,
+    /// Takes upgraded WebSockets; `None`: no gateway shares this listener.
+    pub adopt: Option<Arc<dyn Adopt>>,
+    /// What the publisher remembers of recent events, for `parlance.journey`.
+    pub journeys: Journeys,
+    /// Wall clock.
+    pub clock: Clock,
+    /// Where metrics are registered, and what `/metrics` shows.
+    pub metrics: Metrics,
+}
+
+/// Serves HTTP on `listener` until the drain starts.
+pub async fn run(config: Config, deps: Deps, listener: TcpListener, tasks: Tasks) {
+    let http = config.http;
+    let app = App::new(config, deps, tasks.clone());
+    runtime::http::serve(listener, http, router::router(app), &tasks).await;
+}

@@ -1,0 +1,76 @@
+//! Paths.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    routing::{any, get},
+};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use rpc::Protocol;
+
+use crate::{app::App, call::call, files, sockets, tickets};
+
+/// The store must answer `/readyz` within this time.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything that this role serves.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/api/{method}", any(api))
+        .route("/api/", any(api_unknown))
+        .route("/api/{method}/{*rest}", any(api_unknown))
+        .route("/realtime/v1/connect", any(connect))
+        .route(tickets::OWN_PATH, any(own_socket))
+        .route(tickets::RTM_PATH, any(rtm_socket))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(files::serve)
+        .with_state(app)
+}
+
+async fn api(
+    State(app): State<Arc<App>>,
+    Path(method): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    call(app, &method, request).await
+}
+
+async fn api_unknown(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    call(app, "", request).await
+}
+
+async fn connect(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    call(app, "realtime.connect", request).await
+}
+
+async fn own_socket(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    sockets::upgrade(app, Protocol::Own, request).await
+}
+
+async fn rtm_socket(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    sockets::upgrade(app, Protocol::Rtm, request).await
+}
+
+/// Ready: not draining, and the store answers.
+async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.tasks.drain().is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    match tokio::time::timeout(READY_TIMEOUT, app.deps.store.workspaces()).await {
+        Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
+        Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store is slow\n"),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
+    let mut response = Response::new(Body::from(app.deps.metrics.encode()));
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
