@@ -211,7 +211,7 @@ fn respond(
         }
         Err(failure) => {
             retry_after_s = failure.retry_after_s;
-            refusal_body(failure)
+            refusal_body(&failure)
         }
     };
     let mut response = Response::new(Body::from(body));
@@ -238,18 +238,19 @@ fn put_header(headers: &mut HeaderMap, name: &'static str, value: Option<String>
     }
 }
 
-fn refusal_body(failure: Failure) -> Vec<u8> {
+fn refusal_body(failure: &Failure) -> Vec<u8> {
     let mut body = Object::new();
     body.put("ok", &false).put("error", &failure.code);
-    if let Some((needed, provided)) = &failure.scopes {
+    let Some(detail) = &failure.detail else { return body.finish() };
+    if let Some((needed, provided)) = &detail.scopes {
         body.put("needed", needed).put("provided", provided);
     }
-    if !failure.messages.is_empty() {
+    if !detail.messages.is_empty() {
         body.object("response_metadata", |metadata| {
-            metadata.put("messages", &failure.messages);
+            metadata.put("messages", &detail.messages);
         });
     }
-    body.append_members(&failure.members);
+    body.append_members(&detail.members);
     body.finish()
 }
 

@@ -128,7 +128,7 @@ fn blocks(raw: Option<&str>) -> Result<Option<String>, Failure> {
 fn invalid_blocks(message: String) -> Failure {
     let mut members = wire::json::Object::new();
     members.put("errors", &[&message]);
-    Failure { members: members.members(), ..Failure::with_message("invalid_blocks", message) }
+    Failure::with_message("invalid_blocks", message).with_members(members)
 }
 
 fn attachments(raw: Option<&str>) -> Result<Option<String>, Failure> {

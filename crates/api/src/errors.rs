@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rpc::CallError;
 use store::{Refusal, StoreError};
 use tracing::error;
+use wire::json::Object;
 
 use crate::{appender::WriteError, passwords::PasswordError, random::NoRandomness};
 
@@ -14,36 +15,38 @@ use crate::{appender::WriteError, passwords::PasswordError, random::NoRandomness
 pub struct Failure {
     /// Slack's code.
     pub code: Cow<'static, str>,
+    /// The answer is HTTP 429 with this many seconds in `Retry-After`.
+    pub retry_after_s: Option<u32>,
+    /// What else the answer says.
+    pub detail: Option<Box<Detail>>,
+    /// The refusal of the store that it comes from.
+    refusal: Option<Refusal>,
+}
+
+/// What a refusal says besides its code.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detail {
     /// For people, in `response_metadata.messages`.
     pub messages: Vec<String>,
     /// Scopes that would have done, and those that the token has.
     pub scopes: Option<(String, String)>,
-    /// The answer is HTTP 429 with this many seconds in `Retry-After`.
-    pub retry_after_s: Option<u32>,
     /// Further members of the answer, each with a leading comma.
     pub members: Vec<u8>,
-    /// The refusal of the store that it comes from.
-    pub refusal: Option<Refusal>,
 }
 
 impl Failure {
     /// Just a code.
     #[must_use]
     pub fn new(code: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: code.into(),
-            messages: Vec::new(),
-            scopes: None,
-            retry_after_s: None,
-            members: Vec::new(),
-            refusal: None,
-        }
+        Self { code: code.into(), retry_after_s: None, detail: None, refusal: None }
     }
 
     /// A code with a sentence for people.
     #[must_use]
     pub fn with_message(code: &'static str, message: impl Into<String>) -> Self {
-        Self { messages: vec![format!("[ERROR] {}", message.into())], ..Self::new(code) }
+        let mut failure = Self::new(code);
+        failure.detail().messages.push(format!("[ERROR] {}", message.into()));
+        failure
     }
 
     /// An argument that cannot be taken, and why.
@@ -55,13 +58,22 @@ impl Failure {
     /// The token lacks every one of these scopes.
     #[must_use]
     pub fn missing_scope(needed: &[&str], provided: String) -> Self {
-        Self { scopes: Some((needed.join(","), provided)), ..Self::new("missing_scope") }
+        let mut failure = Self::new("missing_scope");
+        failure.detail().scopes = Some((needed.join(","), provided));
+        failure
     }
 
     /// Too often.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {
         Self { retry_after_s: Some(retry_after_s), ..Self::new("ratelimited") }
+    }
+
+    /// With the members of an object added to the answer.
+    #[must_use]
+    pub fn with_members(mut self, members: Object) -> Self {
+        self.detail().members = members.members();
+        self
     }
 
     /// The same failure, if it is this refusal, under the code that this method has for it.
@@ -71,6 +83,10 @@ impl Failure {
             self.code = code.into();
         }
         self
+    }
+
+    fn detail(&mut self) -> &mut Detail {
+        self.detail.get_or_insert_default()
     }
 }
 

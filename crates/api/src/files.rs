@@ -93,7 +93,10 @@ pub async fn serve(request: Request<Body>) -> Response<Body> {
 
 fn looks_like_file(uri: &Uri) -> bool {
     let path = uri.path();
-    path.starts_with(HASHED) || path.rsplit('/').next().is_some_and(|name| name.contains('.'))
+    // A thread's address ends in a `ts`, which has a dot too.
+    let ending = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+    path.starts_with(HASHED)
+        || ending.is_some_and(|(_, ending)| ending.contains(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn accepts_gzip(value: &str) -> bool {

@@ -186,7 +186,8 @@ fn typed(send: RtmSend) -> Result<Post, Failure> {
 }
 
 fn rtm_error(failure: Failure) -> RtmError {
-    let (code, message) = match (failure.code.as_ref(), failure.messages.first()) {
+    let message = failure.detail.as_ref().and_then(|detail| detail.messages.first());
+    let (code, message) = match (failure.code.as_ref(), message) {
         ("no_text", _) => (RTM_NO_TEXT, "message text is missing".to_owned()),
         ("ratelimited", _) => (RTM_TOO_FAST, "slow down, too many messages...".to_owned()),
         (code, Some(message)) => (RTM_REFUSED, format!("{code}: {message}")),

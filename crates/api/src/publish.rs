@@ -137,6 +137,11 @@ impl Publisher {
 
     fn call(&self) -> Call {
         // Publishing does not depend on the ring: `admin` knows its own.
-        Call { caller: self.node.clone(), epoch: Epoch::default(), trace: TraceId::default(), timeout: TIMEOUT_DEFAULT }
+        Call {
+            caller: self.node.clone(),
+            epoch: Epoch::default(),
+            trace: TraceId::default(),
+            timeout: TIMEOUT_DEFAULT,
+        }
     }
 }

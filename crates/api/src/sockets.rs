@@ -25,7 +25,7 @@ const TICKET_BYTES_MAX: usize = 256;
 pub async fn upgrade(app: Arc<App>, protocol: Protocol, mut request: Request<Body>) -> Response<Body> {
     let accept = match check(&request) {
         Ok(accept) => accept,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let Some(adopt) = app.deps.adopt.clone() else {
         return plain(StatusCode::NOT_FOUND, "no gateway here");
@@ -69,26 +69,26 @@ async fn hand_on(
 }
 
 /// The value of `Sec-WebSocket-Accept`, or the refusal.
-fn check(request: &Request<Body>) -> Result<String, Response<Body>> {
+fn check(request: &Request<Body>) -> Result<String, Box<Response<Body>>> {
     let headers = request.headers();
     if request.method() != Method::GET || request.version() != Version::HTTP_11 {
-        return Err(plain(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket starts with an HTTP/1.1 GET"));
+        return Err(plain(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket starts with an HTTP/1.1 GET").into());
     }
     if !has_token(headers, header::UPGRADE.as_str(), "websocket")
         || !has_token(headers, header::CONNECTION.as_str(), "upgrade")
     {
         let mut refused = plain(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket");
         refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(refused);
+        return Err(refused.into());
     }
     if text(headers, header::SEC_WEBSOCKET_VERSION.as_str()).as_deref() != Some("13") {
         let mut refused = plain(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13");
         refused.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(refused);
+        return Err(refused.into());
     }
     let key = text(headers, header::SEC_WEBSOCKET_KEY.as_str()).unwrap_or_default();
     if STANDARD.decode(&key).map_or(0, |key| key.len()) != 16 {
-        return Err(plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64"));
+        return Err(plain(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64").into());
     }
     Ok(accept(&key))
 }

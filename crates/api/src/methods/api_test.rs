@@ -19,5 +19,5 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
             args.put(name, value);
         }
     });
-    Err(Failure { members: members.members(), ..Failure::new(error) })
+    Err(Failure::new(error).with_members(members))
 }

@@ -30,7 +30,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         return Err("is_archived".into());
     }
     let theirs = cx.store().channel(sender.workspace, channel, Some(to)).await?;
-    if !theirs.is_some_and(|(_, membership)| membership.is_some()) {
+    if theirs.is_none_or(|(_, membership)| membership.is_none()) {
         return Err("user_not_in_channel".into());
     }
     if content.is_empty() {

@@ -32,5 +32,5 @@ fn refused_name(error: NameError) -> Failure {
     };
     let mut members = wire::json::Object::new();
     members.text("detail", error);
-    Failure { members: members.members(), ..Failure::new(code) }
+    Failure::new(code).with_members(members)
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         Some((_, first)) if !some_in => {
             let mut members = Object::new();
             put_errors(&mut members, &refused);
-            Err(Failure { members: members.members(), ..first.clone() })
+            Err(first.clone().with_members(members))
         }
         _ => {
             let mut reply = channels::answer(&cx, channel).await?;
