@@ -36,13 +36,26 @@ impl<P: ?Sized + Send + Sync + 'static> Local<P> {
     /// Makes a port to `target`, whose calls run on `runtime`.
     #[must_use]
     pub fn new(role: &'static str, target: Arc<P>, runtime: Handle) -> Arc<Self> {
+        let port = Self::unbound(role, runtime);
+        port.bind(target);
+        port
+    }
+
+    /// Makes a port whose callee is not up yet: calls fail as they do to a process that has not started.
+    #[must_use]
+    pub fn unbound(role: &'static str, runtime: Handle) -> Arc<Self> {
         Arc::new(Self {
             role,
-            target: RwLock::new(Some(target)),
+            target: RwLock::new(None),
             runtime,
             permits: Arc::new(Semaphore::new(CALLS_MAX)),
             running: RwLock::default(),
         })
+    }
+
+    /// The callee is up.
+    pub fn bind(&self, target: Arc<P>) {
+        *self.target.write().unwrap_or_else(PoisonError::into_inner) = Some(target);
     }
 
     /// Drops the callee and aborts what it was doing: from here on it is as dead as a killed process.

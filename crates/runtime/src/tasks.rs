@@ -36,7 +36,7 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let (drain, failed) = (self.drain.clone(), self.failed.clone());
-        let task = tokio::spawn(future.instrument(info_span!("task", name)));
+        let task = tokio::spawn(future.instrument(info_span!("task", task = name)));
         self.tracker.spawn(async move {
             let result = task.await;
             if let Err(failure) = &result

@@ -1,1 +1,11 @@
-//! The binary `parlance`.
+//! The binary `parlance`: command line, configuration, and the wiring of the roles. No behaviour.
+//!
+//! Reading order: [`cli`], [`config`], [`node`] (one function per port), [`slots`], [`control_socket`], [`seed`].
+
+pub mod cli;
+pub mod config;
+pub mod control_socket;
+pub mod node;
+pub mod seed;
+mod seed_story;
+pub mod slots;

@@ -1,2 +1,9 @@
 //! The binary `parlance`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    server::cli::Cli::parse().run()
+}

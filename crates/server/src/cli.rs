@@ -1,0 +1,255 @@
+//! The command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{Config, LogFormat, RateLimits, Role},
+    control_socket, node, seed,
+};
+
+/// A team-messaging server that speaks Slack's interfaces.
+#[derive(Debug, Parser)]
+#[command(name = "parlance", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or Ctrl-C
+    Serve(Serve),
+    /// Make a demo workspace (once) and print its ids, passwords and tokens
+    Seed(Seed),
+    /// Copy the store to a new file, also while the server runs
+    Backup(Backup),
+    /// Set a new password for a person, also while the server runs; it signs them out everywhere
+    ResetPassword(ResetPassword),
+    /// Show or check the configuration
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Args)]
+struct Source {
+    /// Configuration file (TOML)
+    #[arg(long, env = "PARLANCE_CONFIG", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+#[derive(Debug, Args, Default)]
+struct Overrides {
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long)]
+    listen: Option<String>,
+    /// Where clients reach the server
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Limits of app tokens
+    #[arg(long)]
+    rate_limits: Option<RateLimits>,
+    /// The store; `sqlite` is the embedded one
+    #[arg(long)]
+    store: Option<String>,
+    /// Roles of this process, comma-separated
+    #[arg(long, value_delimiter = ',')]
+    roles: Option<Vec<Role>>,
+}
+
+#[derive(Debug, Args)]
+struct Seed {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Extra members of `general`, at most 100000
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    members: u32,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// The new file; it must not exist
+    #[arg(long)]
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ResetPassword {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// Whose
+    #[arg(long)]
+    email: String,
+    /// Domain of the workspace, needed when there are several
+    #[arg(long)]
+    team: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ConfigCommand {
+    #[command(flatten)]
+    source: Source,
+    #[command(subcommand)]
+    what: ConfigWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigWhat {
+    /// Print the default configuration as TOML
+    Default,
+    /// Check the file and the environment, and say what is wrong
+    Check,
+    /// Print the configuration that is in force: defaults, file and environment
+    Dump,
+}
+
+impl Cli {
+    /// Does what was asked; errors go to standard error, as a sentence.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Serve(command) => serve(&command),
+            Command::Seed(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::ResetPassword(command) => command.run(),
+            Command::Config(command) => command.run(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say_error(&format!("parlance: {error:#}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Prints to standard output; a closed pipe is nobody's loss.
+pub(crate) fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints to standard error.
+pub(crate) fn say_error(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn load(source: &Source, overrides: &Overrides) -> anyhow::Result<Config> {
+    let mut config = Config::load(source.config.as_deref(), std::env::vars())?;
+    let set = |to: &mut String, from: &Option<String>| {
+        if let Some(value) = from {
+            to.clone_from(value);
+        }
+    };
+    set(&mut config.data, &overrides.data);
+    set(&mut config.listen, &overrides.listen);
+    set(&mut config.public_url, &overrides.public_url);
+    set(&mut config.store, &overrides.store);
+    if let Some(limits) = overrides.rate_limits {
+        config.rate_limits = limits;
+    }
+    if let Some(roles) = &overrides.roles {
+        config.roles.clone_from(roles);
+    }
+    config.check()?;
+    Ok(config)
+}
+
+fn with_data(source: &Source, data: Option<&String>) -> anyhow::Result<Config> {
+    load(source, &Overrides { data: data.cloned(), ..Overrides::default() })
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("runtime")
+}
+
+fn serve(command: &Serve) -> anyhow::Result<()> {
+    let config = load(&command.source, &command.overrides)?;
+    let format = match config.log.format {
+        LogFormat::Json => runtime::telemetry::LogFormat::Json,
+        LogFormat::Text => runtime::telemetry::LogFormat::Text,
+    };
+    runtime::telemetry::start_logs(format, &config.log.filter)
+        .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(node::serve(config));
+    // What a blocking read still does must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
+impl Seed {
+    fn run(&self) -> anyhow::Result<()> {
+        let config = with_data(&self.source, self.data.as_ref())?;
+        let document = runtime()?.block_on(seed::seed(&config, self.members))?;
+        if self.json {
+            say(&serde_json::to_string_pretty(&document)?);
+        } else {
+            say(&document.for_people());
+        }
+        Ok(())
+    }
+}
+
+impl Backup {
+    fn run(&self) -> anyhow::Result<()> {
+        let config = with_data(&self.source, self.data.as_ref())?;
+        runtime()?.block_on(control_socket::backup(&config, &self.to))
+    }
+}
+
+impl ResetPassword {
+    fn run(&self) -> anyhow::Result<()> {
+        let config = with_data(&self.source, self.data.as_ref())?;
+        let password = runtime()?.block_on(control_socket::reset_password(
+            &config,
+            &self.email,
+            self.team.as_deref(),
+        ))?;
+        say(&format!("The new password of {} is  {password}", self.email));
+        Ok(())
+    }
+}
+
+impl ConfigCommand {
+    fn run(&self) -> anyhow::Result<()> {
+        match self.what {
+            ConfigWhat::Default => say(&Config::default().to_toml()?),
+            ConfigWhat::Dump => say(&load(&self.source, &Overrides::default())?.to_toml()?),
+            ConfigWhat::Check => {
+                load(&self.source, &Overrides::default())?;
+                say("The configuration is good.");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,383 @@
+//! Configuration: defaults, then a TOML file, then the environment, then the command line.
+//!
+//! Unknown keys and bad values are refused with the key's name. A key `a.b` of the file is the variable
+//! `PARLANCE_A_B`.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Variables that start with `PARLANCE_` and belong to the test suite or name the file itself.
+const NOT_KEYS: [&str; 7] = [
+    "PARLANCE_CONFIG",
+    "PARLANCE_BIN",
+    "PARLANCE_LONG",
+    "PARLANCE_SCREENSHOTS",
+    "PARLANCE_SEED",
+    "PARLANCE_SLACK_SAMPLES",
+    "PARLANCE_URL",
+];
+const PREFIX: &str = "PARLANCE_";
+
+/// What an operator can set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Directory of everything durable. Default `data`.
+    pub data: String,
+    /// Address to listen on; port 0 takes a free one. Default `127.0.0.1:8080`.
+    pub listen: String,
+    /// Where clients reach the server. Empty: `http://` and the address.
+    pub public_url: String,
+    /// Further origins whose pages may use the session cookie.
+    pub allowed_origins: Vec<String>,
+    /// Limits of app tokens: `slack` (its tiers) or `off`.
+    pub rate_limits: RateLimits,
+    /// The store: `sqlite` is the embedded one, in the data directory.
+    pub store: String,
+    /// The roles of this process. All of them, until they can be reached over a network.
+    pub roles: Vec<Role>,
+    /// Slots of the ring.
+    pub slots: u32,
+    /// Logs.
+    pub log: Log,
+    /// The HTTP listener.
+    pub http: Http,
+    /// The gateway.
+    pub gateway: Gateway,
+    /// Seconds that a drain may take, goodbyes to all sockets included.
+    pub drain_s: u64,
+}
+
+/// Limits of app tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum RateLimits {
+    /// Slack's tiers.
+    Slack,
+    /// None.
+    Off,
+}
+
+/// A role of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The HTTP API and the store.
+    Web,
+    /// Finds the owner of each topic.
+    Admin,
+    /// Owns topics.
+    Channel,
+    /// Holds WebSockets.
+    Gateway,
+}
+
+impl Role {
+    const ALL: [Self; 4] = [Self::Web, Self::Admin, Self::Channel, Self::Gateway];
+}
+
+/// Logs, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `json` or `text`.
+    pub format: LogFormat,
+    /// As `RUST_LOG`: `info`, `info,gateway=debug`.
+    pub filter: String,
+}
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// The HTTP listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// HTTP connections at once. WebSockets do not count.
+    pub connections_max: usize,
+    /// Seconds to send the head of a request.
+    pub header_timeout_s: u64,
+    /// Proxies in front that append to `X-Forwarded-For`. 0: the header is ignored.
+    pub forwarded_hops: usize,
+}
+
+/// The gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Loops, each on a thread of its own. 0: one per core.
+    pub loops: usize,
+    /// Sessions of each loop.
+    pub sessions_max: usize,
+    /// Bytes that may wait for one session before it is degraded.
+    pub session_queue_bytes_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "data".to_owned(),
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
+            allowed_origins: Vec::new(),
+            rate_limits: RateLimits::Slack,
+            store: "sqlite".to_owned(),
+            roles: Role::ALL.to_vec(),
+            slots: cluster::shell::SLOTS_DEFAULT,
+            log: Log::default(),
+            http: Http::default(),
+            gateway: Gateway::default(),
+            drain_s: 10,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, filter: "info".to_owned() }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { connections_max: 8_192, header_timeout_s: 30, forwarded_hops: 0 }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { loops: 0, sessions_max: 20_000, session_queue_bytes_max: 256 << 10 }
+    }
+}
+
+impl Config {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
+        let mut values = match file {
+            None => toml::Table::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("configuration {}", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))?
+            }
+        };
+        let known = keys()?;
+        for (name, value) in environment {
+            if !name.starts_with(PREFIX) || NOT_KEYS.contains(&name.as_str()) {
+                continue;
+            }
+            let Some((path, default)) = known.get(&name) else {
+                bail!("{name} is no key of the configuration (see `parlance config default`)");
+            };
+            let value = parse(default, &value).with_context(|| name.clone())?;
+            insert(&mut values, path, value);
+        }
+        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(values)).map_err(|error| {
+            let path = error.path().to_string();
+            let inner = error.into_inner();
+            anyhow::anyhow!("{path}: {inner}")
+        })?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot work, with the key's name.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.address()?;
+        ensure!(!self.data.is_empty(), "data: a directory is needed");
+        if !self.public_url.is_empty() {
+            origin(&self.public_url).context("public_url")?;
+        }
+        for allowed in &self.allowed_origins {
+            origin(allowed).context("allowed_origins")?;
+        }
+        ensure!(
+            self.store == "sqlite",
+            "store: {:?} is not known; this version has `sqlite`, the embedded store in the data directory",
+            self.store
+        );
+        let mut roles = self.roles.clone();
+        roles.sort();
+        roles.dedup();
+        ensure!(
+            roles == Role::ALL,
+            "roles: this version runs all of web,admin,channel,gateway in one process; got {roles:?}"
+        );
+        ensure!((1..=1024).contains(&self.slots), "slots: 1 to 1024, got {}", self.slots);
+        ensure!(self.http.connections_max >= 1, "http.connections_max: at least 1");
+        ensure!(
+            (1..=3_600).contains(&self.http.header_timeout_s),
+            "http.header_timeout_s: 1 to 3600, got {}",
+            self.http.header_timeout_s
+        );
+        ensure!(self.gateway.loops <= 256, "gateway.loops: at most 256, got {}", self.gateway.loops);
+        ensure!(self.gateway.sessions_max >= 1, "gateway.sessions_max: at least 1");
+        ensure!(
+            self.gateway.session_queue_bytes_max >= 65_536,
+            "gateway.session_queue_bytes_max: at least 65536, got {}",
+            self.gateway.session_queue_bytes_max
+        );
+        ensure!(self.drain_s <= 3_600, "drain_s: at most 3600, got {}", self.drain_s);
+        Ok(())
+    }
+
+    /// The address to listen on.
+    ///
+    /// # Errors
+    /// It names the key.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        self.listen
+            .parse()
+            .with_context(|| format!("listen: {:?} is not an address like 127.0.0.1:8080", self.listen))
+    }
+
+    /// How long a drain may take.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_s)
+    }
+
+    /// As a TOML file.
+    ///
+    /// # Errors
+    /// The serializer's; none in practice.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+/// Checks that a text is an origin: scheme, host, maybe a port.
+fn origin(text: &str) -> anyhow::Result<()> {
+    let url = Url::parse(text).with_context(|| format!("{text:?} is not an address"))?;
+    ensure!(matches!(url.scheme(), "http" | "https"), "{text:?} is neither http nor https");
+    ensure!(
+        url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none(),
+        "{text:?} has more than a host and port"
+    );
+    Ok(())
+}
+
+/// Variable name → path and default value of every key.
+fn keys() -> anyhow::Result<BTreeMap<String, (Vec<String>, toml::Value)>> {
+    fn walk(path: &[String], value: toml::Value, keys: &mut BTreeMap<String, (Vec<String>, toml::Value)>) {
+        if let toml::Value::Table(table) = value {
+            for (key, value) in table {
+                walk(&[path, &[key]].concat(), value, keys);
+            }
+            return;
+        }
+        let name = format!("{PREFIX}{}", path.join("_").to_uppercase());
+        keys.insert(name, (path.to_vec(), value));
+    }
+    let mut known = BTreeMap::new();
+    walk(&[], toml::Value::try_from(Config::default())?, &mut known);
+    Ok(known)
+}
+
+/// Reads a variable as what its default is; lists are comma-separated.
+fn parse(default: &toml::Value, text: &str) -> anyhow::Result<toml::Value> {
+    Ok(match default {
+        toml::Value::Integer(_) => {
+            toml::Value::Integer(text.parse().with_context(|| format!("{text:?} is not a number"))?)
+        }
+        toml::Value::Boolean(_) => {
+            toml::Value::Boolean(text.parse().with_context(|| format!("{text:?} is neither true nor false"))?)
+        }
+        toml::Value::Array(_) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            toml::Value::Array(parts.map(|part| toml::Value::String(part.to_owned())).collect())
+        }
+        _ => toml::Value::String(text.to_owned()),
+    })
+}
+
+fn insert(table: &mut toml::Table, path: &[String], value: toml::Value) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut table = table;
+    for parent in parents {
+        let entry = table.entry(parent.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        match entry {
+            toml::Value::Table(inner) => table = inner,
+            // The file has something else there; reading it as a whole says so.
+            _ => return,
+        }
+    }
+    table.insert(last.clone(), value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), file).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(Some(path.path()), environment).map_err(|error| format!("{error:#}"))?;
+        config.check().map_err(|error| format!("{error:#}"))?;
+        Ok(config)
+    }
+
+    #[test]
+    fn the_dump_of_the_default_is_the_default() {
+        let text = Config::default().to_toml().unwrap();
+        assert_eq!(load(&text, &[]), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config = load(
+            "drain_s = 3\n[log]\nformat = \"text\"",
+            &[("PARLANCE_DRAIN_S", "4"), ("PARLANCE_LOG_FILTER", "debug")],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.drain_s, config.log.filter.as_str(), config.log.format),
+            (4, "debug", LogFormat::Text)
+        );
+        let config =
+            load("", &[("PARLANCE_ALLOWED_ORIGINS", "https://a.example, http://b.example:1")]).unwrap();
+        assert_eq!(config.allowed_origins, ["https://a.example", "http://b.example:1"]);
+        assert!(load("", &[("PARLANCE_BIN", "x"), ("HOME", "y")]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (file, environment, named) in [
+            ("lissten = 1", vec![], "lissten"),
+            ("[gateway]\nloop = 1", vec![], "loop"),
+            ("drain_s = \"long\"", vec![], "drain_s"),
+            ("listen = \"here\"", vec![], "listen"),
+            ("rate_limits = \"some\"", vec![], "rate_limits"),
+            ("store = \"oracle\"", vec![], "store"),
+            ("roles = [\"web\"]", vec![], "roles"),
+            ("slots = 0", vec![], "slots"),
+            ("public_url = \"chat.example\"", vec![], "public_url"),
+            ("allowed_origins = [\"https://a.example/path\"]", vec![], "allowed_origins"),
+            ("", vec![("PARLANCE_LISSTEN", "x")], "PARLANCE_LISSTEN"),
+            ("", vec![("PARLANCE_SLOTS", "many")], "PARLANCE_SLOTS"),
+            ("not toml", vec![], "configuration"),
+        ] {
+            let error = load(file, &environment).unwrap_err();
+            assert!(error.contains(named), "{file:?} {environment:?}: {error}");
+        }
+    }
+}

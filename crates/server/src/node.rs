@@ -1,0 +1,313 @@
+//! One process with its roles: who gets which port of whom.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use api::{
+    appender::{Appender, Batcher},
+    publish::{BATCHES_MAX, Journeys, Publisher},
+};
+use cluster::{ControlHandle, control::ControlConfig, shell};
+use model::NodeId;
+use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Web};
+use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
+use store::Store;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::Handle,
+    sync::mpsc,
+};
+use tracing::{error, info};
+
+use crate::{
+    cli::say,
+    config::{Config, RateLimits},
+    control_socket,
+    slots::{Slots, SlotsDeps},
+};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+
+/// A running process.
+pub struct Node {
+    /// Where it is reached on this machine, for example `http://127.0.0.1:8080`.
+    pub url: String,
+    /// The Channel Servers; tests kill them.
+    pub slots: Slots,
+    /// Listener and gateway: drained first.
+    front: Tasks,
+    /// Everything that they need: ended afterwards.
+    back: Tasks,
+    gateway: gateway::role::Handle,
+    drain: Duration,
+}
+
+/// Runs a node until SIGTERM, Ctrl-C, or a failure.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let node = Node::start(&config).await?;
+    let ready = serde_json::json!({
+        "ready": true,
+        "url": node.url,
+        "public_url": public_url(&config, &node.url),
+        "pid": std::process::id(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    say(&ready.to_string());
+    tokio::select! {
+        () = stop_signal() => {
+            info!("draining");
+            node.drain().await;
+            info!("drained");
+            Ok(())
+        }
+        () = node.failed() => anyhow::bail!("a part that must not end has ended; the log says why"),
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = signal(SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            error!(%error, "SIGTERM cannot be caught");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn public_url(config: &Config, url: &str) -> String {
+    let configured = config.public_url.trim_end_matches('/');
+    if configured.is_empty() { url.to_owned() } else { configured.to_owned() }
+}
+
+impl Node {
+    /// Opens the store, starts every role, listens.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let address = config.address()?;
+        let listener = listen(address).with_context(|| format!("listen: {address}"))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let data = std::path::Path::new(&config.data);
+        let (log, store) = store::sqlite::open(data)?;
+        let store: Arc<dyn Store> = Arc::new(store);
+
+        let (front, back) = (Tasks::new(), Tasks::new());
+        let (clock, metrics) = (Clock::system(), Metrics::default());
+        let incarnation = u64::try_from(clock.now_us()).unwrap_or_default();
+        let node = NodeId { name: "web".to_owned(), incarnation };
+        let (channels, gateways) = (Arc::new(Directory::default()), Arc::new(Directory::default()));
+
+        let control = control(config, incarnation, &back)?;
+        let web = Local::<dyn Web>::unbound("web", Handle::current());
+        let (appender, items) = Appender::new();
+        let journeys = Journeys::default();
+        let gateway =
+            gateway(config, incarnation, &web, &channels, &gateways, &control, (&clock, &metrics), &front)?;
+        let admin = admin(&node, &channels, &gateways, &control, (&clock, &metrics), &back);
+        let slots_deps = SlotsDeps {
+            control: control.clone(),
+            channels: Arc::clone(&channels),
+            gateways: Arc::clone(&gateways),
+            web: Arc::clone(&web) as Arc<dyn Web>,
+            clock: clock.clone(),
+            metrics: channel::metrics::ChannelMetrics::register(&metrics),
+        };
+        let slots = Slots::start(channel::role::Config::default(), &slots_deps, &back);
+        let publisher = Publisher {
+            node: node.clone(),
+            admin: Arc::clone(&admin),
+            store: Arc::clone(&store),
+            journeys: journeys.clone(),
+        };
+        write_path(Box::new(log), items, publisher, &clock, &back)?;
+
+        let deps = api::role::Deps {
+            node,
+            store: Arc::clone(&store),
+            appender: appender.clone(),
+            admin: Arc::clone(&admin),
+            adopt: Some(gateway.adopt()),
+            journeys,
+            clock: clock.clone(),
+            metrics,
+        };
+        let api_config = api_config(config, &url);
+        let app = api::app::App::new(api_config, deps, front.clone());
+        web.bind(Arc::new(api::internal::Internal::new(Arc::clone(&app))));
+        let (serving, tasks) = (api::role::serve(app, listener), front.clone());
+        front.spawn("http", OnEnd::Stop, async move {
+            let _tasks = tasks;
+            serving.await;
+        });
+        let socket = control_socket::Deps { store, appender, admin, clock };
+        control_socket::listen(data, socket, &back)?;
+        Ok(Self { url, slots, front, back, gateway, drain: config.drain() })
+    }
+
+    /// Ends when something failed that the process cannot do without.
+    pub async fn failed(&self) {
+        tokio::select! {
+            () = self.front.failed().cancelled() => {}
+            () = self.back.failed().cancelled() => {}
+        }
+    }
+
+    /// Says goodbye to everybody, finishes what was begun, stops.
+    pub async fn drain(&self) {
+        self.front.start_drain();
+        let goodbye = async {
+            self.gateway.drain(self.drain / 2).await;
+            self.front.ended().await;
+        };
+        if tokio::time::timeout(self.drain, goodbye).await.is_err() {
+            error!("the drain took too long, stopping anyway");
+        }
+        self.back.start_drain();
+        if tokio::time::timeout(Duration::from_secs(5), self.back.ended()).await.is_err() {
+            error!("some tasks did not end, stopping anyway");
+        }
+    }
+}
+
+fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // After a crash the port is free at once although old connections linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The ring, decided in this process.
+fn control(config: &Config, incarnation: u64, tasks: &Tasks) -> anyhow::Result<ControlHandle> {
+    let document = shell::first_document(config.slots, incarnation)?;
+    Ok(ControlHandle::start(ControlConfig::default(), document, tasks))
+}
+
+/// `gateway`, and its loops in the directory.
+#[expect(clippy::too_many_arguments, reason = "one argument per port")]
+fn gateway(
+    config: &Config,
+    incarnation: u64,
+    web: &Arc<Local<dyn Web>>,
+    channels: &Arc<Directory<dyn ChannelServer>>,
+    gateways: &Arc<Directory<dyn Gateway>>,
+    control: &ControlHandle,
+    (clock, metrics): (&Clock, &Metrics),
+    tasks: &Tasks,
+) -> anyhow::Result<gateway::role::Handle> {
+    let defaults = gateway::role::Config::default();
+    let loops = if config.gateway.loops == 0 { defaults.loops } else { config.gateway.loops };
+    let gateway_config = gateway::role::Config {
+        incarnation,
+        loops,
+        sessions_max: config.gateway.sessions_max,
+        session_queue_bytes_max: config.gateway.session_queue_bytes_max,
+        ..defaults
+    };
+    let deps = gateway::role::Deps {
+        web: Arc::clone(web) as Arc<dyn Web>,
+        channels: Arc::clone(channels),
+        ring: control.ring(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        tasks: tasks.clone(),
+    };
+    let handle = gateway::role::start(&gateway_config, &deps)?;
+    for entry in handle.ports() {
+        let port = Local::new("gateway", Arc::clone(&entry.port), entry.runtime.clone());
+        gateways.insert(entry.node.clone(), port as Arc<dyn Gateway>);
+    }
+    Ok(handle)
+}
+
+/// `admin`, behind its transport.
+fn admin(
+    node: &NodeId,
+    channels: &Arc<Directory<dyn ChannelServer>>,
+    gateways: &Arc<Directory<dyn Gateway>>,
+    control: &ControlHandle,
+    (clock, metrics): (&Clock, &Metrics),
+    tasks: &Tasks,
+) -> Arc<dyn Admin> {
+    let deps = admin::role::Deps {
+        node: NodeId { name: "admin".to_owned(), incarnation: node.incarnation },
+        ring: control.ring(),
+        channels: Arc::clone(channels),
+        gateways: Arc::clone(gateways),
+        clock: clock.clone(),
+        metrics: admin::metrics::AdminMetrics::register(metrics),
+    };
+    Local::new("admin", admin::role::start(admin::role::Config::default(), deps, tasks), Handle::current())
+}
+
+/// The appender on a thread of its own, the publisher and the sweep as tasks.
+fn write_path(
+    log: Box<dyn store::Log>,
+    items: mpsc::Receiver<api::appender::Item>,
+    publisher: Publisher,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let (committed, batches) = mpsc::channel(BATCHES_MAX);
+    let batcher = Batcher::new(log, clock.clone(), committed);
+    let (alive, ended) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name("appender".to_owned()).spawn(move || {
+        // Dropped when the thread ends, by a panic too: the process stops then.
+        let _alive = alive;
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let result = runtime.map(|runtime| runtime.block_on(batcher.run(items)));
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => error!(%failure, "appender"),
+            Err(failure) => error!(%failure, "appender"),
+        }
+    })?;
+    let drain = tasks.drain().clone();
+    tasks.spawn("appender", OnEnd::Stop, async move {
+        tokio::select! {
+            _ = ended => {}
+            () = drain.cancelled() => {}
+        }
+    });
+    let publisher = Arc::new(publisher);
+    tasks.spawn("sweep", OnEnd::Stop, Arc::clone(&publisher).sweep(tasks.drain().clone()));
+    let drain = tasks.drain().clone();
+    tasks.spawn("publisher", OnEnd::Stop, async move {
+        tokio::select! {
+            () = publisher.run(batches) => {}
+            () = drain.cancelled() => {}
+        }
+    });
+    Ok(())
+}
+
+fn api_config(config: &Config, url: &str) -> api::role::Config {
+    api::role::Config {
+        public_url: public_url(config, url),
+        allowed_origins: config.allowed_origins.clone(),
+        rate_limits: match config.rate_limits {
+            RateLimits::Slack => api::role::RateLimits::Slack,
+            RateLimits::Off => api::role::RateLimits::Off,
+        },
+        http: HttpLimits {
+            connections_max: config.http.connections_max,
+            header_timeout: Duration::from_secs(config.http.header_timeout_s),
+            drain: config.drain(),
+            ..HttpLimits::default()
+        },
+        forwarded_hops: config.http.forwarded_hops,
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
