@@ -6,6 +6,7 @@ mod fakes;
 mod gateway;
 mod host;
 mod link;
+mod slots;
 mod topic;
 mod topic_props;
 mod world;
