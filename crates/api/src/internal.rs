@@ -8,23 +8,20 @@ use rpc::{
     Actor, Audience, Boot, BootError, Call, CallError, EventsPage, EventsRequest, Protocol, RtmError,
     RtmSend, RtmSent, Web,
 };
-use runtime::Clock;
 use store::{Done, EventsRead, SecretHash, Store, StoreError, Ticket, Write, WriteKind};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::error;
 
 use crate::{
-    appender::{Appender, WriteContext, WriteError},
+    app::App,
+    appender::{WriteContext, WriteError},
     auth,
     content::Content,
     errors::Failure,
     limits::Limits,
-    mentions,
-    origins::Origins,
-    random,
+    mentions, random,
     rates::{BOOTS, RTM_POST},
     record::record,
-    role::Config,
     send::{self, Face, Post, Sender},
     tokens,
 };
@@ -44,35 +41,37 @@ const RTM_REFUSED: i32 = 1;
 
 /// Implements the internal API.
 pub struct Internal {
-    store: Arc<dyn Store>,
-    appender: Appender,
-    clock: Clock,
-    origins: Origins,
+    app: Arc<App>,
     boots: Semaphore,
     boot_rate: Limits<()>,
     post_rate: Limits<SessionId>,
 }
 
 impl Internal {
-    /// Puts it together. It shares nothing with the HTTP side but the store.
+    /// Puts it together.
     #[must_use]
-    pub fn new(config: &Config, store: Arc<dyn Store>, appender: Appender, clock: Clock) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            appender,
-            clock,
-            origins: Origins::new(&config.public_url, &config.allowed_origins),
+    pub fn new(app: Arc<App>) -> Self {
+        Self {
+            app,
             boots: Semaphore::new(BOOTS_MAX),
             boot_rate: Limits::default(),
             post_rate: Limits::default(),
-        })
+        }
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.app.deps.store.as_ref()
+    }
+
+    fn now_us(&self) -> i64 {
+        self.app.deps.clock.now_us()
     }
 
     async fn redeem(&self, ticket: &str, trace: TraceId) -> Result<(model::WorkspaceId, Ticket), BootError> {
         let workspace = tokens::workspace_of_code(ticket).ok_or(BootError::Ticket)?;
         let kind = WriteKind::UseTicket { secret: SecretHash::of(ticket) };
-        let context = WriteContext { trace, accepted: self.clock.now_us(), origin: None };
-        match self.appender.write(Write { workspace, kind }, context).await {
+        let context = WriteContext { trace, accepted: self.now_us(), origin: None };
+        match self.app.deps.appender.write(Write { workspace, kind }, context).await {
             Ok(Done::Ticket(ticket)) => Ok((workspace, ticket)),
             Ok(_) => Err(CallError::Failed { role: ROLE }.into()),
             Err(WriteError::Refused(_)) => Err(BootError::Ticket),
@@ -95,17 +94,18 @@ impl Web for Internal {
         let _permit = self.boots.try_acquire().map_err(|_| BootError::Overloaded)?;
         self.boot_rate.check((), BOOTS, Instant::now()).map_err(|_| BootError::Overloaded)?;
         let (workspace, ticket) = self.redeem(&ticket, call.trace).await?;
-        if ticket.needs_origin && !origin.is_some_and(|origin| self.origins.allow(&origin)) {
+        if ticket.needs_origin && !origin.is_some_and(|origin| self.app.origins.allow(&origin)) {
             return Err(BootError::Origin);
         }
-        let now = self.clock.now_us();
-        let principal = auth::recheck(self.store.as_ref(), workspace, ticket.credential, now).await.map_err(
-            |failure| match failure.code.as_ref() {
-                "internal_error" | "service_unavailable" => CallError::Failed { role: ROLE }.into(),
-                _ => BootError::Revoked,
-            },
-        )?;
-        let topics = self.store.topics(workspace, ticket.user).await.map_err(failed)?;
+        let now = self.now_us();
+        let principal =
+            auth::recheck(self.store(), workspace, ticket.credential, now).await.map_err(|failure| {
+                match failure.code.as_ref() {
+                    "internal_error" | "service_unavailable" => CallError::Failed { role: ROLE }.into(),
+                    _ => BootError::Revoked,
+                }
+            })?;
+        let topics = self.store().topics(workspace, ticket.user).await.map_err(failed)?;
         let session = random::bytes().map_err(|_| CallError::Failed { role: ROLE })?;
         Ok(Boot {
             session: SessionId(u128::from_le_bytes(session)),
@@ -123,12 +123,12 @@ impl Web for Internal {
     }
 
     async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
-        self.store.heads(&topics).await.map_err(failed)
+        self.store().heads(&topics).await.map_err(failed)
     }
 
     async fn events(&self, _: &Call, request: EventsRequest) -> Result<EventsPage, CallError> {
         let limit = request.limit.clamp(1, EVENTS_MAX);
-        let read = self.store.events(request.topic, request.after, limit).await.map_err(failed)?;
+        let read = self.store().events(request.topic, request.after, limit).await.map_err(failed)?;
         let context = WriteContext::default();
         Ok(match read {
             EventsRead::Events { events, head } => EventsPage::Events {
@@ -141,8 +141,7 @@ impl Web for Internal {
     }
 
     async fn send(&self, call: &Call, send: RtmSend) -> Result<RtmSent, RtmError> {
-        let context =
-            WriteContext { trace: call.trace, accepted: self.clock.now_us(), origin: Some(send.session) };
+        let context = WriteContext { trace: call.trace, accepted: self.now_us(), origin: Some(send.session) };
         if self.post_rate.check(send.session, RTM_POST, Instant::now()).is_err() {
             let message = "slow down, too many messages...".to_owned();
             return Err(RtmError { code: RTM_TOO_FAST, message });
@@ -154,7 +153,7 @@ impl Web for Internal {
             anywhere: false,
         };
         let post = typed(send).map_err(rtm_error)?;
-        let message = send::send(&self.appender, sender, post, context).await.map_err(rtm_error)?;
+        let message = send::send(&self.app.deps.appender, sender, post, context).await.map_err(rtm_error)?;
         Ok(RtmSent { ts: message.ts, text: message.text.into_string() })
     }
 }

@@ -74,7 +74,11 @@ pub struct Deps {
 
 /// Serves HTTP on `listener` until the drain starts.
 pub async fn run(config: Config, deps: Deps, listener: TcpListener, tasks: Tasks) {
-    let http = config.http;
-    let app = App::new(config, deps, tasks.clone());
+    serve(App::new(config, deps, tasks), listener).await;
+}
+
+/// As [`run`], for who also needs the internal API ([`crate::internal::Internal`]) of the same role.
+pub async fn serve(app: Arc<App>, listener: TcpListener) {
+    let (http, tasks) = (app.config.http, app.tasks.clone());
     runtime::http::serve(listener, http, router::router(app), &tasks).await;
 }
