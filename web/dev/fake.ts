@@ -36,12 +36,10 @@ export class FakeWorkspace {
   readonly keys = new Map<string, Ts>();
   private readonly topics = new Map<string, Logged[]>();
   private readonly listeners = new Map<string, Set<Listener>>();
-  private last: bigint;
+  private last = 0n;
 
   /** `clock`: microseconds since 1970; ts are later than all before. */
-  constructor(private readonly clock: () => bigint) {
-    this.last = clock();
-  }
+  constructor(private readonly clock: () => bigint) {}
 
   addUser(user: User): void {
     this.users.set(user.id, user);
@@ -183,7 +181,8 @@ export class FakeWorkspace {
     const counting = this.inOrder(id).filter((it) => (!it.thread_ts || it.thread_ts === it.ts || it.subtype === "thread_broadcast") && it.subtype !== "tombstone");
     const latest = counting[counting.length - 1]?.ts ?? TS_ZERO;
     const mention_count = counting.filter((it) => compareTs(it.ts, lastRead) > 0 && it.user !== user && it.text?.includes(`<@${user}>`)).length;
-    return { ...its.channel, is_member: true, last_read: lastRead, latest, has_unreads: compareTs(latest, lastRead) > 0, mention_count };
+    const other = [...its.members].find((member) => member !== user);
+    return { ...its.channel, ...(its.channel.is_im && other ? { user: other } : {}), is_member: true, last_read: lastRead, latest, has_unreads: compareTs(latest, lastRead) > 0, mention_count };
   }
 
   private channel(id: string): FakeChannel {

@@ -50,6 +50,8 @@ export function Composer({ id, initial, placeholder, autoFocus, onChange, onSend
   const [dismissed, setDismissed] = useState("");
   const area = useRef<HTMLTextAreaElement>(null);
   const emojiButton = useRef<HTMLButtonElement>(null);
+  /** Where the caret goes once an insertion is there. */
+  const wantedCaret = useRef<number | undefined>(undefined);
   /** People picked here: of two with one name, the picked one is meant. */
   const picked = useRef<Names["users"][number][]>([]);
 
@@ -62,6 +64,10 @@ export function Composer({ id, initial, placeholder, autoFocus, onChange, onSend
     if (!it) return;
     it.style.height = "auto";
     it.style.height = `${it.scrollHeight}px`;
+    if (wantedCaret.current === undefined) return;
+    it.focus();
+    it.setSelectionRange(wantedCaret.current, wantedCaret.current);
+    wantedCaret.current = undefined;
   }, [typed]);
 
   useEffect(() => {
@@ -84,11 +90,8 @@ export function Composer({ id, initial, placeholder, autoFocus, onChange, onSend
 
   const insert = (text: string, from: number, to: number) => {
     const next = typed.slice(0, from) + text + typed.slice(to);
+    wantedCaret.current = from + text.length;
     change(next, from + text.length);
-    requestAnimationFrame(() => {
-      area.current?.focus();
-      area.current?.setSelectionRange(from + text.length, from + text.length);
-    });
   };
 
   const accept = (suggestion: Suggestion) => {

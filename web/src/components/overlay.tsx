@@ -37,6 +37,8 @@ export function Dialog({ title, onClose, children, className = "", bare = false 
     const dialog = ref.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // The browser would take the first thing that can have the focus, which is the way out.
+    dialog?.querySelector<HTMLElement>("input, .button.primary, .button.danger")?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();
@@ -97,7 +99,7 @@ export function Popover({ anchor, onClose, children, className = "", label }: { 
     };
   }, [anchor, onClose]);
   return createPortal(
-    <div ref={ref} className={`popover ${className}`} role="dialog" aria-label={label} style={place ? { left: place.left, top: place.top } : { visibility: "hidden" }}>
+    <div ref={ref} className={`popover ${className}`} role="dialog" aria-label={label} style={place ? { left: place.left, top: place.top } : { opacity: 0, left: 0, top: 0 }}>
       {children}
     </div>,
     document.body,

@@ -50,7 +50,10 @@ export function App() {
   useEffect(() => {
     if (route.get().name === "invite") setPhase({ name: "outside", teams: undefined, notice: undefined });
     else void enter();
-    return () => void turn.current++;
+    const turns = turn;
+    return () => {
+      turns.current++;
+    };
   }, [enter]);
 
   const leave = useCallback(

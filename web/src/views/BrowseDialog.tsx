@@ -39,7 +39,7 @@ function ChannelList({ onClose, onCreate }: { onClose(): void; onCreate(): void 
   return (
     <>
       <div className="picker-row">
-        <input className="input" autoFocus placeholder={t.browse.search} aria-label={t.browse.search} value={query} onChange={(event) => setQuery(event.target.value)} />
+        <input className="input" placeholder={t.browse.search} aria-label={t.browse.search} value={query} onChange={(event) => setQuery(event.target.value)} />
         <button type="button" className="button" onClick={onCreate}>
           <Icon name="plus" />
           {t.browse.create}
@@ -92,7 +92,7 @@ function CreateForm({ onClose }: { onClose(): void }) {
     <form className="form" onSubmit={submit}>
       <label>
         {t.browse.name}
-        <input className="input" autoFocus required maxLength={80} value={name} onChange={(event) => setName(event.target.value.toLowerCase().replaceAll(" ", "-"))} aria-describedby="channel-hint" />
+        <input className="input" required maxLength={80} value={name} onChange={(event) => setName(event.target.value.toLowerCase().replaceAll(" ", "-"))} aria-describedby="channel-hint" />
         <small id="channel-hint">{t.browse.nameHint}</small>
       </label>
       <label className="check">

@@ -23,7 +23,7 @@ export function InviteDialog({ onClose }: { onClose(): void }) {
       )}
       {url === undefined ? (
         <div className="dialog-buttons">
-          <button type="button" className="button primary" autoFocus onClick={() => void create()}>
+          <button type="button" className="button primary" onClick={() => void create()}>
             <Icon name="link" />
             {t.invite.create}
           </button>

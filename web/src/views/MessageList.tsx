@@ -122,9 +122,9 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   useEffect(look, [items, busy, look]);
 
   const keyDown = (event: KeyboardEvent) => {
-    intent.current = performance.now();
     const target = event.target as HTMLElement;
     if (!target.matches("article") && target !== box.current) return;
+    intent.current = performance.now();
     const at = focused ?? items.length;
     const to = event.key === "ArrowUp" ? at - 1 : event.key === "ArrowDown" ? at + 1 : event.key === "Home" ? 0 : event.key === "End" ? items.length - 1 : undefined;
     if (to === undefined) return;
@@ -157,7 +157,10 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           shift={shift}
           bufferSize={600}
           onScroll={look}
-          onResize={() => stick.current && opened.current && toEnd()}
+          onResize={() => {
+            if (stick.current && opened.current) toEnd();
+            look();
+          }}
           {...(focused === undefined ? {} : { keepMounted: [Math.min(focused, items.length - 1)] })}
         >
           {items.map((item, i) => (

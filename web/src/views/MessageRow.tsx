@@ -10,7 +10,8 @@ import { isNotice } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
 import { notifyFailure } from "../store/notice";
-import { sameItems } from "../store/signal";
+import { minute } from "../store/minute";
+import { sameItems, useSignal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
 import { Emoji, Mrkdwn } from "../text/Mrkdwn";
@@ -38,11 +39,12 @@ const LONG_PRESS_MS = 450;
 export const MessageRow = memo(
   function MessageRow(props: Props) {
     const { item } = props;
+    const now = useSignal(minute);
     return (
       <>
         {item.day !== undefined && (
           <div className="day" role="separator">
-            <span>{dayName(item.day, Date.now())}</span>
+            <span>{dayName(item.day, now)}</span>
           </div>
         )}
         {item.fresh && (
@@ -78,7 +80,7 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
       data-ts={pending && pending.ts === undefined ? undefined : message.ts}
       data-state={pending?.status}
       aria-label={`${name}, ${fullTime(ms)}`}
-      onPointerEnter={() => setActive(true)}
+      onPointerEnter={(event) => event.pointerType !== "touch" && setActive(true)}
       onPointerLeave={() => setActive(false)}
       onFocus={() => setActive(true)}
       onBlur={(event) => {
@@ -222,6 +224,7 @@ function ReactionChip({ reaction, mine, disabled, onToggle }: { reaction: Reacti
 }
 
 function ThreadLink({ message, onOpen }: { message: Message; onOpen(): void }) {
+  const now = useSignal(minute);
   const users = useWorkspace((state) => (message.reply_users ?? []).slice(0, 3).map((id) => state.users[id]), sameItems);
   return (
     <button type="button" className="thread-link" onClick={onOpen}>
@@ -231,7 +234,7 @@ function ThreadLink({ message, onOpen }: { message: Message; onOpen(): void }) {
         ))}
       </span>
       <b>{t.message.replies(message.reply_count ?? 0)}</b>
-      {message.latest_reply && <span>{t.message.lastReply(ago(tsToMs(message.latest_reply), Date.now()))}</span>}
+      {message.latest_reply && <span>{t.message.lastReply(ago(tsToMs(message.latest_reply), now))}</span>}
     </button>
   );
 }
@@ -302,7 +305,7 @@ function Actions({ message, channel, mine, canWrite, onEdit, onThread }: { messa
             <button type="button" className="button" onClick={() => setDeleting(false)}>
               {t.cancel}
             </button>
-            <button type="button" className="button danger" autoFocus onClick={() => (setDeleting(false), void session.delete(channel, message.ts).catch(notifyFailure))}>
+            <button type="button" className="button danger" onClick={() => (setDeleting(false), void session.delete(channel, message.ts).catch(notifyFailure))}>
               {t.message.delete}
             </button>
           </div>

@@ -28,7 +28,7 @@ export function PeoplePicker({ title, onClose, onPick }: { title: string; onClos
     <Dialog title={title} onClose={onClose} className="picker">
       <input
         className="input"
-        autoFocus
+       
         placeholder={t.peoplePicker.search}
         aria-label={t.peoplePicker.search}
         value={query}

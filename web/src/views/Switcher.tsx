@@ -50,7 +50,7 @@ export function Switcher({ onClose }: { onClose(): void }) {
       <div className="switcher-field">
         <Icon name="search" />
         <input
-          autoFocus
+         
           role="combobox"
           aria-expanded="true"
           aria-controls="switcher-list"

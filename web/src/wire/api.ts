@@ -21,16 +21,8 @@ export class CallError extends Error {
 /** A call that got no answer in this time counts as unanswered. */
 export const CALL_TIMEOUT_MS = 10_000;
 
-/** Envelope errors that say "try again", not "no". The first is the server's word for an outcome it does not know. */
-const TRANSIENT_ERRORS = new Set([
-  "outcome_unknown",
-  "internal_error",
-  "fatal_error",
-  "service_unavailable",
-  "request_timeout",
-  "team_added_to_org",
-  "overloaded",
-]);
+/** Envelope errors that say "try again", not "no". The first is the server's word for an outcome that it does not know. */
+const TRANSIENT_ERRORS = new Set(["request_timeout", "service_unavailable", "internal_error", "fatal_error"]);
 
 /** Codes that mean that the session is over. */
 export const SIGNED_OUT_ERRORS = new Set([

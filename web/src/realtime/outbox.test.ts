@@ -1,0 +1,167 @@
+import { beforeEach, expect, test } from "vitest";
+import { CallError } from "../wire/api";
+import type { Args, Failure } from "../wire/api";
+import type { Call } from "../wire/api";
+import { apply } from "./apply";
+import { Outbox } from "./outbox";
+import { initialState } from "./state";
+import type { Pending, State } from "./state";
+import { FakeWorld, settle } from "./testing";
+
+let world: FakeWorld;
+let state: State;
+let calls: Args[];
+/** What the server does with the next calls; afterwards it answers. */
+let script: (Failure | "hang")[];
+let posted: Map<string, string>;
+let saved: Pending[];
+let online: boolean;
+let outbox: Outbox;
+
+beforeEach(() => {
+  world = new FakeWorld();
+  state = initialState;
+  calls = [];
+  script = [];
+  posted = new Map();
+  saved = [];
+  online = true;
+  outbox = make();
+});
+
+function make(): Outbox {
+  return new Outbox({
+    world,
+    call: (async (_method: string, args: Args) => {
+      calls.push(args);
+      const id = String(args["client_msg_id"]);
+      const act = script.shift();
+      if (act === "hang") return new Promise(() => {});
+      if (act?.kind !== "refused" && act?.kind !== "later" && !posted.has(id)) posted.set(id, `1.${String(posted.size).padStart(6, "0")}`);
+      if (act) throw new CallError(act);
+      return { ok: true, ts: posted.get(id) };
+    }) as unknown as Call,
+    state: () => state,
+    dispatch: (input) => {
+      state = apply(state, input).state;
+    },
+    online: () => online,
+    suspect: () => {},
+    save: (pending) => {
+      saved = structuredClone(pending);
+    },
+    load: () => saved,
+  });
+}
+
+const pending = (id: string): Pending => ({ id, channel: "C1", text: `text of ${id}`, created: 0, status: "sending" });
+const status = () => (state.pending["C1"] ?? []).map((it) => `${it.id}:${it.status}`);
+const LOST: Failure = { kind: "unknown", error: "no_answer" };
+
+test("a message is sent once and keeps its id", async () => {
+  outbox.send(pending("a"));
+  await settle();
+  expect(calls).toEqual([{ channel: "C1", text: "text of a", thread_ts: undefined, client_msg_id: "a" }]);
+  expect(status()).toEqual(["a:sent"]);
+  expect(saved).toEqual([]);
+});
+
+test("an answer that was lost is asked for again, under the same id, and the message exists once", async () => {
+  script = [LOST, LOST];
+  outbox.send(pending("a"));
+  await settle();
+  expect(status()).toEqual(["a:waiting"]);
+  await world.pass(5_000);
+  expect(calls.map((args) => args["client_msg_id"])).toEqual(["a", "a", "a"]);
+  expect(posted.size).toBe(1);
+  expect(status()).toEqual(["a:sent"]);
+});
+
+test("messages keep their order while the first one is in trouble", async () => {
+  script = [LOST];
+  outbox.send(pending("a"));
+  outbox.send(pending("b"));
+  await world.pass(5_000);
+  expect([...posted.keys()]).toEqual(["a", "b"]);
+  expect(calls.map((args) => args["client_msg_id"])).toEqual(["a", "a", "b"]);
+});
+
+test("a refusal fails at once, says why, and holds up nobody", async () => {
+  script = [{ kind: "refused", error: "is_archived" }];
+  outbox.send(pending("a"));
+  outbox.send(pending("b"));
+  await settle();
+  expect(status()).toEqual(["a:failed", "b:sent"]);
+  expect(state.pending["C1"]![0]).toMatchObject({ error: "is_archived", refused: true });
+  outbox.retry("C1", "a");
+  await settle();
+  expect(calls.map((args) => args["client_msg_id"])).toEqual(["a", "b", "a"]);
+  expect(status()).toEqual(["a:sent", "b:sent"]);
+});
+
+test("after six tries without an answer the person is asked; a retry still has the same id", async () => {
+  script = Array.from({ length: 6 }, () => LOST);
+  outbox.send(pending("a"));
+  await world.pass(120_000);
+  expect(status()).toEqual(["a:failed"]);
+  expect(calls).toHaveLength(6);
+  outbox.retry("C1", "a");
+  await settle();
+  expect(status()).toEqual(["a:sent"]);
+  expect(posted.size).toBe(1);
+});
+
+test("without a network it waits for as long as it takes, and goes on when the link is back", async () => {
+  online = false;
+  script = Array.from({ length: 300 }, () => LOST);
+  outbox.send(pending("a"));
+  await world.pass(200_000);
+  expect(status()).toEqual(["a:waiting"]);
+  script = [];
+  const before = calls.length;
+  outbox.kick();
+  await settle();
+  expect(calls).toHaveLength(before + 1);
+  expect(status()).toEqual(["a:sent"]);
+});
+
+test("a server that wants a pause gets it", async () => {
+  script = [{ kind: "later", error: "ratelimited", afterMs: 9_000 }];
+  outbox.send(pending("a"));
+  await world.pass(8_999);
+  expect(calls).toHaveLength(1);
+  await world.pass(2);
+  expect(calls).toHaveLength(2);
+});
+
+test("what was not confirmed is sent again after a reload, under its id", async () => {
+  script = ["hang"];
+  outbox.send(pending("a"));
+  await settle();
+  expect(saved.map((it) => it.id)).toEqual(["a"]);
+  outbox.stop();
+  state = initialState;
+  outbox = make();
+  outbox.start();
+  await settle();
+  expect(calls.map((args) => args["client_msg_id"])).toEqual(["a", "a"]);
+  expect(status()).toEqual(["a:sent"]);
+});
+
+test("a discarded message is not sent again", async () => {
+  script = [LOST, LOST, LOST];
+  outbox.send(pending("a"));
+  await settle();
+  outbox.discard("C1", "a");
+  await world.pass(60_000);
+  expect(calls).toHaveLength(1);
+  expect(saved).toEqual([]);
+});
+
+test("an answered message whose echo never comes was deleted, and goes", async () => {
+  outbox.send(pending("a"));
+  await world.pass(29_000);
+  expect(status()).toEqual(["a:sent"]);
+  await world.pass(2_000);
+  expect(status()).toEqual([]);
+});
