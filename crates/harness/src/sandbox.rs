@@ -134,6 +134,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// More arguments of `parlance serve`. Rate limits are off unless named here.
     pub arguments: Vec<String>,
+    /// Environment variables of `parlance serve`.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A seeded workspace and the process that serves it. The process is killed when this is dropped.
@@ -143,6 +145,7 @@ pub struct Sandbox {
     directory: TempDir,
     data: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     listen: String,
     url: String,
     process: Option<Child>,
@@ -166,7 +169,7 @@ impl Sandbox {
         let directory = tempfile::tempdir()?;
         let data = options.data.unwrap_or_else(|| directory.path().join("data"));
         let seed = seed(&data, options.members).await?;
-        Sandbox::serve(directory, data, seed, options.arguments).await
+        Sandbox::serve(directory, data, seed, options.arguments, options.environment).await
     }
 
     /// Serves a data directory that was seeded elsewhere, on a free port.
@@ -174,15 +177,22 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::start`].
     pub async fn on(data: &Path, seed: Seed) -> Result<Sandbox> {
-        Sandbox::serve(tempfile::tempdir()?, data.to_path_buf(), seed, Vec::new()).await
+        Sandbox::serve(tempfile::tempdir()?, data.to_path_buf(), seed, Vec::new(), Vec::new()).await
     }
 
-    async fn serve(directory: TempDir, data: PathBuf, seed: Seed, arguments: Vec<String>) -> Result<Sandbox> {
+    async fn serve(
+        directory: TempDir,
+        data: PathBuf,
+        seed: Seed,
+        arguments: Vec<String>,
+        environment: Vec<(String, String)>,
+    ) -> Result<Sandbox> {
         let mut sandbox = Sandbox {
             seed,
             directory,
             data,
             arguments,
+            environment,
             listen: "127.0.0.1:0".to_owned(),
             url: String::new(),
             process: None,
@@ -204,7 +214,7 @@ impl Sandbox {
         if !self.arguments.iter().any(|argument| argument == "--rate-limits") {
             command.args(["--rate-limits", "off"]);
         }
-        command.args(&self.arguments);
+        command.args(&self.arguments).envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut process = command.spawn().context("parlance serve")?;
         let stdout = process.stdout.take().context("no stdout")?;
