@@ -31,8 +31,8 @@ impl World {
     fn start() -> Self {
         let (tasks, web, gateway) = (Tasks::new(), FakeWeb::new(), FakeGateway::new("gateway-1"));
         let control = ControlHandle::start(ControlConfig::default(), first_document(4, 1).unwrap(), &tasks);
-        let (channels, gateways): (Arc<Directory<dyn ChannelServer>>, Arc<Directory<dyn Gateway>>) =
-            Default::default();
+        let channels: Arc<Directory<dyn ChannelServer>> = Arc::default();
+        let gateways: Arc<Directory<dyn Gateway>> = Arc::default();
         gateways.insert(gateway.node.clone(), Arc::clone(&gateway) as Arc<dyn Gateway>);
         let deps = Deps {
             ring: control.ring(),
