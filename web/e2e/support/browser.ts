@@ -1,0 +1,143 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { expect } from "vitest";
+import type { Seed, Server } from "./server";
+
+const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** Debian's Chromium, or the one that `CHROMIUM` names. */
+export async function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: FLAGS });
+}
+
+/** What a broken network makes a browser write on its console; the tests that break it allow this. */
+export const NETWORK_NOISE = /net::ERR_|WebSocket connection to/;
+
+/** One device of one person: a browser context with its own cookies and its own name at the proxy. */
+export class Device {
+  private readonly problems: string[] = [];
+  private noise: RegExp | undefined;
+
+  private constructor(
+    readonly name: string,
+    readonly context: BrowserContext,
+    readonly page: Page,
+    private readonly server: Server,
+  ) {
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) this.problems.push(`${name}: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.problems.push(`${name}: ${error.message}`));
+    page.on("dialog", (dialog) => {
+      this.problems.push(`${name}: a dialog opened: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+  }
+
+  static async open(browser: Browser, server: Server, name: string, options: BrowserContextOptions = {}): Promise<Device> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", userAgent: `Mozilla/5.0 (e2e) device/${name}`, ...options });
+    context.setDefaultTimeout(15_000);
+    return new Device(name, context, await context.newPage(), server);
+  }
+
+  /** The network is about to be broken on purpose. */
+  expectNoise(): void {
+    this.noise = NETWORK_NOISE;
+  }
+
+  /** Nothing was written to the console: no error, no warning, no violation of the page's policy. */
+  async close(): Promise<void> {
+    await this.context.close();
+    expect(this.problems.filter((problem) => !this.noise?.test(problem))).toEqual([]);
+  }
+
+  async goto(path: string): Promise<void> {
+    await this.page.goto(this.server.proxy.url + path);
+  }
+
+  /** Signs in and waits until the workspace is there and live. */
+  async signIn(person: Seed["people"][number]): Promise<void> {
+    await this.goto("/signin");
+    await this.page.fill("[name=email]", person.email);
+    await this.page.fill("[name=password]", person.password);
+    await this.page.click("button[type=submit]");
+    await this.online();
+  }
+
+  async online(timeout = 15_000): Promise<void> {
+    await this.page.waitForSelector("[data-link=online]", { state: "attached", timeout });
+  }
+
+  /** Opens a channel from the list. */
+  async channel(id: string): Promise<void> {
+    await this.page.click(`[data-channel="${id}"]`);
+    await this.feed().locator("article").last().waitFor();
+  }
+
+  feed(): Locator {
+    return this.page.locator(".conversation [role=feed]");
+  }
+
+  thread(): Locator {
+    return this.page.locator(".thread");
+  }
+
+  entry(id: string): Locator {
+    return this.page.locator(`[data-channel="${id}"]`);
+  }
+
+  /** The message with this text, in the conversation. */
+  message(text: string): Locator {
+    return this.feed().locator("article", { has: this.page.getByText(text, { exact: true }) });
+  }
+
+  async send(text: string): Promise<void> {
+    await this.write(".conversation", text);
+  }
+
+  async reply(text: string): Promise<void> {
+    await this.write(".thread", text);
+  }
+
+  private async write(pane: string, text: string): Promise<void> {
+    const area = this.page.locator(`${pane} .writer textarea`);
+    await area.fill(text);
+    await area.press("Enter");
+  }
+
+  /** Every message of the open conversation as it is on screen, oldest first: scrolls through all of it. */
+  async shown(): Promise<{ ts: string; text: string; reactions: string[]; replies: string }[]> {
+    const found = new Map<string, { ts: string; text: string; reactions: string[]; replies: string }>();
+    const feed = this.feed();
+    for (let still = 0, last = -1; still < 3; ) {
+      const rows = await feed.evaluate((box) =>
+        [...box.querySelectorAll<HTMLElement>("article.message")].map((row) => ({
+          ts: row.dataset["ts"] ?? "",
+          text: row.querySelector(".text")?.textContent?.replace(/ \(edited\)$/, "") ?? "",
+          reactions: [...row.querySelectorAll<HTMLElement>("[data-reaction]")].map((it) => `${it.dataset["reaction"]} ${it.querySelector(".count")?.textContent}`).sort(),
+          replies: row.querySelector(".thread-link b")?.textContent ?? "",
+        })),
+      );
+      for (const row of rows) found.set(row.ts, row);
+      const top = await feed.evaluate((box) => {
+        box.dispatchEvent(new WheelEvent("wheel", { deltaY: -600 }));
+        box.scrollTop -= box.clientHeight * 0.7;
+        return box.scrollTop;
+      });
+      await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 60))));
+      still = top === last ? still + 1 : 0;
+      last = top;
+    }
+    return [...found.values()].sort((a, b) => (a.ts < b.ts ? -1 : 1));
+  }
+
+  /** Saves what is on screen, if `PARLANCE_SCREENSHOTS` says where. */
+  async screenshot(name: string): Promise<void> {
+    const directory = process.env["PARLANCE_SCREENSHOTS"];
+    if (!directory) return;
+    await mkdir(directory, { recursive: true });
+    await this.page.screenshot({ path: join(directory, `${name}.png`) });
+  }
+}
