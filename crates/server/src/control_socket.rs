@@ -183,7 +183,7 @@ async fn ask(data: &Path, request: &Request) -> anyhow::Result<Option<Answer>> {
 
 /// Shows whole tenths.
 fn show_progress(shown: &mut u64, done: u64, all: u64) {
-    let tenth = if all == 0 { 10 } else { done.saturating_mul(10) / all };
+    let tenth = done.saturating_mul(10).checked_div(all).unwrap_or(10);
     if tenth > *shown {
         *shown = tenth;
         say_error(&format!("{} % of {all} pages", tenth * 10));

@@ -35,6 +35,8 @@ pub struct Node {
     pub url: String,
     /// The Channel Servers; tests kill them.
     pub slots: Slots,
+    /// Who serves which slot.
+    pub control: ControlHandle,
     /// Listener and gateway: drained first.
     front: Tasks,
     /// Everything that they need: ended afterwards.
@@ -153,7 +155,7 @@ impl Node {
         });
         let socket = control_socket::Deps { store, appender, admin, clock };
         control_socket::listen(data, socket, &back)?;
-        Ok(Self { url, slots, front, back, gateway, drain: config.drain() })
+        Ok(Self { url, slots, control, front, back, gateway, drain: config.drain() })
     }
 
     /// Ends when something failed that the process cannot do without.

@@ -30,9 +30,9 @@ const BOT_SCOPES: &str = "app_mentions:read,channels:history,channels:join,chann
     channels:write.invites,channels:write.topic,chat:write,chat:write.customize,chat:write.public,groups:history,\
     groups:read,groups:write,groups:write.invites,groups:write.topic,im:history,im:read,im:write,im:write.topic,\
     mpim:history,mpim:read,mpim:write,mpim:write.topic,reactions:read,reactions:write,rtm:stream,team:read,\
-    users:read,users:read.email,users:write";
+    users:read,users:read.email,users:write,client";
 /// Scopes of the people's tokens.
-const USER_SCOPES: &str = "channels:history,channels:read,channels:write,channels:write.invites,\
+const USER_SCOPES: &str = "client,channels:history,channels:read,channels:write,channels:write.invites,\
     channels:write.topic,chat:write,groups:history,groups:read,groups:write,groups:write.invites,groups:write.topic,\
     im:history,im:read,im:write,im:write.topic,mpim:history,mpim:read,mpim:write,mpim:write.topic,reactions:read,\
     reactions:write,rtm:stream,team:read,users:read,users:read.email,users:write";

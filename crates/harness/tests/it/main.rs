@@ -13,3 +13,4 @@ mod operation;
 mod realtime;
 mod refusals;
 mod sessions;
+mod slots;

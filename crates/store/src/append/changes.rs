@@ -476,7 +476,7 @@ fn dirty<K: Ord, T>(
     row: impl Fn(&K, &T) -> Vec<Value>,
 ) -> Vec<Vec<Value>> {
     let mut changed: Vec<_> = cache.iter_mut().filter(|(_, cached)| cached.dirty).collect();
-    changed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    changed.sort_unstable_by_key(|(key, _)| *key);
     changed
         .into_iter()
         .filter_map(|(key, cached)| {
