@@ -6,7 +6,7 @@ export function Avatar({ user, name, size }: { user: User | undefined; name?: st
   const title = name ?? nameOf(user);
   const image = user?.profile?.image_72;
   return (
-    <span className={user?.is_bot ? "avatar bot" : "avatar"} style={{ "--size": `${size}px`, "--hue": hueOf(user?.id ?? title) } as React.CSSProperties} aria-hidden="true">
+    <span className={size < 24 ? "avatar small" : "avatar"} style={{ "--size": `${size}px`, "--hue": hueOf(user?.id ?? title) } as React.CSSProperties} aria-hidden="true">
       {image && /^(\/|data:)/.test(image) ? <img src={image} alt="" width={size} height={size} /> : size < 24 ? initials(title).slice(0, 1) : initials(title)}
     </span>
   );

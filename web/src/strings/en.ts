@@ -99,7 +99,7 @@ export const en = {
     onlyYou: "Only you see this",
     bot: "App",
     replies: (count: number) => (count === 1 ? "1 reply" : `${count} replies`),
-    lastReply: (when: string) => `last ${when}`,
+    lastReply: (when: string) => `last reply ${when}`,
     repliedInThread: "replied to a thread",
     react: "Add a reaction",
     reply: "Reply in thread",
