@@ -54,10 +54,11 @@ impl Limits {
         self.session_queue_bytes_max / 8
     }
 
-    /// An outbox above this ends the session whatever is in it: a client that asks and never reads.
+    /// An outbox above this ends the session whatever is in it: a client that asks and never reads. Four
+    /// times its budget, at least 1 MiB.
     #[must_use]
-    pub const fn hard_bytes(&self) -> usize {
-        self.session_queue_bytes_max * 4
+    pub fn hard_bytes(&self) -> usize {
+        (self.session_queue_bytes_max * 4).max(1 << 20)
     }
 }
 
@@ -414,7 +415,8 @@ impl<S: Sink> Hub<S> {
             return false;
         }
         let same = view.generation() == known.generation;
-        let live = same && after >= view.started() && after <= known.seq;
+        // Before `known` there may be changes of membership that are history to this session.
+        let live = same && after >= view.started() && after == known.seq;
         let mode = if live { Mode::Live } else { Mode::Catching };
         view.idle_since_ms = None;
         let Ok(slot) = Index::try_from(view.followers.len()) else { return false };

@@ -42,7 +42,20 @@ pub enum Kind {
         topic: Index,
         /// What the session had before these.
         before: Seq,
+        /// What it has with these.
+        last: Seq,
     },
+}
+
+/// Events that were dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// The topic.
+    pub topic: Index,
+    /// What the session has of it.
+    pub before: Seq,
+    /// What it was to have.
+    pub last: Seq,
 }
 
 /// What waits.
@@ -129,14 +142,12 @@ impl Outbox {
         self.retain(|kind| kind != Kind::Shed)
     }
 
-    /// Drops all events that were not begun. Returns the dropped bytes and, per topic, what the session has.
-    pub fn drop_events(&mut self) -> (usize, Vec<(Index, Seq)>) {
-        let mut dropped: Vec<(Index, Seq)> = Vec::new();
+    /// Drops all events that were not begun. Returns the dropped bytes and what they were, oldest first.
+    pub fn drop_events(&mut self) -> (usize, Vec<Dropped>) {
+        let mut dropped = Vec::new();
         let bytes = self.retain(|kind| match kind {
-            Kind::Events { topic, before } => {
-                if !dropped.iter().any(|&(known, _)| known == topic) {
-                    dropped.push((topic, before));
-                }
+            Kind::Events { topic, before, last } => {
+                dropped.push(Dropped { topic, before, last });
                 false
             }
             Kind::Keep | Kind::Shed => true,
@@ -181,12 +192,12 @@ mod tests {
         }
 
         fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-            self.try_write(&buffers.concat())
+            self.try_write(&buffers.iter().flat_map(|buffer| buffer.to_vec()).collect::<Vec<u8>>())
         }
     }
 
     fn events(topic: Index, before: u64) -> Kind {
-        Kind::Events { topic, before: Seq::new(before) }
+        Kind::Events { topic, before: Seq::new(before), last: Seq::new(before + 1) }
     }
 
     #[test]
@@ -202,7 +213,8 @@ mod tests {
         assert_eq!(outbox.flush(&pipe), Flushed::Full);
         assert_eq!(outbox.bytes(), 11);
         assert_eq!(outbox.shed(), 2);
-        assert_eq!(outbox.drop_events(), (6, vec![(2, Seq::new(9)), (1, Seq::new(7))]));
+        let dropped = |topic, before| Dropped { topic, before: Seq::new(before), last: Seq::new(before + 1) };
+        assert_eq!(outbox.drop_events(), (6, vec![dropped(2, 9), dropped(1, 7)]));
         pipe.room.set(100);
         assert_eq!(outbox.flush(&pipe), Flushed::Empty);
         assert_eq!((pipe.out.borrow().as_slice(), outbox.bytes()), (b"aaabbbk".as_slice(), 0));

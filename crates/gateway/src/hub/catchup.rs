@@ -3,7 +3,7 @@
 
 use model::{Position, Seq, TopicId};
 use rpc::{CallError, Effect, EventRecord, EventsPage, EventsRequest, Protocol};
-use wire::realtime::{self, PageWriter};
+use wire::realtime::{self, Claim, CloseCode, PageWriter};
 
 use super::{Ask, Hub};
 use crate::{
@@ -20,8 +20,9 @@ const READS_MAX: usize = 32;
 const SESSION_READS_MAX: usize = 4;
 /// Events asked for at once.
 const PAGE_EVENTS: u32 = 100;
-/// Bytes of events sent as one page; what was read beyond is read again. A larger event goes alone.
-const PAGE_BYTES_MAX: usize = 128 << 10;
+/// Bytes of events sent as one page; what was read beyond is read again. A larger event goes alone. Pages of
+/// all reads of a session fit its budget.
+const PAGE_BYTES_MAX: usize = 48 << 10;
 /// A session with more than this waiting for its socket reads no pages: its reader sets the pace.
 const PAGE_WAITING_BYTES_MAX: usize = 32 << 10;
 
@@ -97,13 +98,28 @@ impl<S: Sink> Hub<S> {
             let topic = catch_up.topic;
             match result {
                 Ok(EventsPage::Events { events, head }) => self.show_page(key, nonce, events, head),
-                Ok(EventsPage::Reset { head }) => self.reset(key.index, topic, head),
+                Ok(EventsPage::Reset { head }) => self.page_refused(key, nonce, head),
                 Ok(EventsPage::Unknown) => self.end_topic(key.index, topic),
                 Err(_) => self.read_again_later(key, nonce),
             }
             self.make_ready(key.index);
         }
         self.settle();
+    }
+
+    /// The position that was read after cannot be served. If that was where the session was last known to be
+    /// a member, nothing is known of its rights since: it boots anew.
+    fn page_refused(&mut self, key: SessionKey, nonce: u64, head: Position) {
+        let Some(catch_up) = self.catch_up_mut(key, nonce) else { return };
+        let (at, after, floor) = (catch_up.topic, catch_up.after, catch_up.floor);
+        let Some(view) = self.topics.get(at) else { return };
+        if head.generation > view.generation() {
+            self.jump(at, head);
+        } else if after.seq == floor || floor > head.seq {
+            self.close(key.index, CloseCode::Internal);
+        } else {
+            self.reset(key.index, at);
+        }
     }
 
     fn read_again_later(&mut self, key: SessionKey, nonce: u64) {
@@ -124,7 +140,7 @@ impl<S: Sink> Hub<S> {
         let (class, user) = (session.class, session.actor.user);
         let (events, removal) = cut(events, after, floor, user);
         let to = events.last().map_or(after.seq, EventRecord::seq);
-        let live = removal.is_none() && to >= started && generation == after.generation;
+        let live = removal.is_none() && to >= started.max(floor) && generation == after.generation;
         if events.is_empty() && !live {
             // The reader does not have yet what the loop has.
             self.read_again_later(key, nonce);
@@ -183,21 +199,20 @@ impl<S: Sink> Hub<S> {
         self.write(index, &bytes, Kind::Keep);
     }
 
-    /// The client's position cannot be resumed: it starts from a snapshot, at `head` or later.
-    pub(super) fn reset(&mut self, index: Index, at: Index, head: Position) {
+    /// The client's position cannot be resumed: it starts from a snapshot. Events follow from where the
+    /// session is known to have been a member, so that a removal after that is not missed.
+    fn reset(&mut self, index: Index, at: Index) {
         let Some(view) = self.topics.get(at) else { return };
-        let topic = view.topic().id;
-        if head.generation > view.generation() {
-            self.jump(at, head);
+        let (topic, generation) = (view.topic().id, view.generation());
+        let Some(sent) = self.follower_mut(index, at).map(|follower| follower.sent) else { return };
+        let Some(session) = self.sessions.get(index) else { return };
+        let mut catch_ups = session.extra.iter().flat_map(|extra| &extra.catch_ups);
+        let floor = catch_ups.find(|catch_up| catch_up.topic == at).map_or(sent, |catch_up| catch_up.floor);
+        let from = Position { generation, seq: floor };
+        if session.protocol == Protocol::Own {
+            self.say(index, &realtime::reset(topic, from));
         }
-        if self.left_before(index, topic, head.seq) {
-            self.end_topic(index, at);
-            return;
-        }
-        if self.sessions.get(index).is_some_and(|session| session.protocol == Protocol::Own) {
-            self.say(index, &realtime::reset(topic, head));
-        }
-        self.go_on_from(index, at, head);
+        self.go_on_from(index, at, from);
     }
 
     /// The client was told where its events go on: live if the loop is there, else by catching up.
@@ -218,12 +233,11 @@ impl<S: Sink> Hub<S> {
     }
 
     /// A client asks for what is after its position.
-    pub(super) fn pull(&mut self, index: Index, at: Index, claim: realtime::Claim) {
+    pub(super) fn pull(&mut self, index: Index, at: Index, claim: Claim) {
         let Some(view) = self.topics.get(at) else { return };
-        let here = Position { generation: view.generation(), seq: view.started() };
         let after = match claim {
-            realtime::Claim::At(after) if after.generation == here.generation => after,
-            realtime::Claim::At(_) | realtime::Claim::Absurd => return self.reset(index, at, here),
+            Claim::At(after) if after.generation == view.generation() => after,
+            Claim::At(_) | Claim::Absurd => return self.reset(index, at),
         };
         let pulls =
             self.sessions.get(index).and_then(|session| session.extra.as_ref()).is_some_and(|extra| {
@@ -245,13 +259,13 @@ impl<S: Sink> Hub<S> {
     }
 
     /// The client tells what it holds. Every topic of its boot and every topic that it named is answered.
-    pub(super) fn resume(&mut self, index: Index, claims: &[(String, realtime::Claim)]) {
+    pub(super) fn resume(&mut self, index: Index, claims: &[(String, Claim)]) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         let Some(boot) = session.boot.take() else { return };
         let own = session.protocol == Protocol::Own;
         self.users.entry(session.owner()).or_default().push(index);
         let mut answers = Answers::default();
-        let mut named: Vec<Option<realtime::Claim>> = vec![None; boot.len()];
+        let mut named: Vec<Option<Claim>> = vec![None; boot.len()];
         for (text, claim) in claims {
             let topic = text.parse::<TopicId>().ok();
             let place = topic.and_then(|topic| boot.binary_search_by_key(&topic, |&(topic, _)| topic).ok());
@@ -262,7 +276,7 @@ impl<S: Sink> Hub<S> {
         }
         for (&(topic, head), claim) in boot.iter().zip(named) {
             match claim {
-                Some(realtime::Claim::At(at)) if at.generation == head.generation => {
+                Some(Claim::At(at)) if at.generation == head.generation => {
                     if self.follow(index, topic, head, at.seq, Style::Pages) {
                         answers.live(topic, at);
                     }

@@ -1,8 +1,8 @@
 //! From a delivery to the sockets.
 
-use model::{Micros, Position, Seq, Topic, TopicId};
+use model::{Micros, Position, Seq, Topic, TopicId, TopicKind};
 use rpc::{CallError, Delivery, Effect, EventRecord, EventsPage, EventsRequest, Protocol, SignalKind};
-use wire::realtime;
+use wire::realtime::{self, CloseCode};
 
 use super::{Ask, Hub};
 use crate::{
@@ -127,21 +127,26 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    /// Goes on from `head` although what leads there is not known: live clients are told to reset.
+    /// Goes on from `head` although what leads there is not known. In a channel's or a person's own topic
+    /// that could have been a removal: those sessions boot anew. Of a workspace's topic they are told.
     pub(super) fn jump(&mut self, at: Index, head: Position) {
         let Some(view) = self.topics.get_mut(at) else { return };
         view.jump(head);
         let topic = view.topic().id;
-        let mut live = Vec::new();
+        let followers: Vec<Index> = view.followers.iter().map(|follower| follower.session).collect();
+        if topic.kind() != TopicKind::Workspace {
+            for index in followers {
+                self.close(index, CloseCode::Internal);
+            }
+            return;
+        }
         for follower in view.followers.iter_mut().filter(|follower| follower.mode == Mode::Live) {
             follower.sent = head.seq;
-            live.push(follower.session);
         }
         let notice = frame::text(&realtime::reset(topic, head));
-        for index in live {
-            if self.left_before(index, topic, head.seq) {
-                self.end_topic(index, at);
-            } else if self.sessions.get(index).is_some_and(|session| session.protocol == Protocol::Own) {
+        for index in followers {
+            let live = self.follower_mut(index, at).is_some_and(|follower| follower.mode == Mode::Live);
+            if live && self.sessions.get(index).is_some_and(|session| session.protocol == Protocol::Own) {
                 self.write(index, &notice, Kind::Keep);
             }
         }
@@ -196,7 +201,7 @@ impl<S: Sink> Hub<S> {
             }
             let before = follower.sent;
             follower.sent = last;
-            let kind = Kind::Events { topic: at, before };
+            let kind = Kind::Events { topic: at, before, last };
             if session.protocol == Protocol::Rtm && batch.is_from(session.id) {
                 let bytes = batch.after_without_own(before, session.class, session.id);
                 session.send(follower.session, &bytes, 0, kind, &mut self.shared);

@@ -25,9 +25,10 @@ impl<S: Sink> Hub<S> {
             }
             (TopicId::Channel(_), Effect::MemberLeft(user)) => {
                 for index in self.sessions_of(workspace, *user) {
+                    // One that is further booted after the removal, and is in again.
                     let passed = self
                         .follower_mut(index, at)
-                        .is_some_and(|follower| follower.mode == Mode::Live && follower.sent >= seq);
+                        .is_some_and(|follower| follower.mode == Mode::Live && follower.sent == seq);
                     if passed {
                         self.passed_removal(index, at, seq);
                     }
@@ -109,12 +110,6 @@ impl<S: Sink> Hub<S> {
         if let Some(change) = rejoined {
             self.start_following(index, channel, Position { generation, seq: change.seq });
         }
-    }
-
-    /// Whether it is known that the session is out of the channel at `seq`.
-    pub(super) fn left_before(&self, index: Index, topic: TopicId, seq: Seq) -> bool {
-        let change = topic.channel().and_then(|channel| self.sessions.get(index)?.change(channel));
-        change.is_some_and(|change| !change.joined && change.seq <= seq)
     }
 
     /// Ends the following and tells the client.

@@ -9,7 +9,7 @@ use crate::{
     arena::Index,
     codec::{self, Opcode},
     frame,
-    outbox::{Flushed, Kind, Sink},
+    outbox::{Dropped, Flushed, Kind, Sink},
     session::SessionKey,
     topic::Mode,
 };
@@ -74,17 +74,23 @@ impl<S: Sink> Hub<S> {
         if !dropped.is_empty() {
             self.counts.degraded += 1;
         }
-        for (at, before) in dropped {
-            let Some(head) = self.topics.get(at).map(|view| (view.topic().id, view.position())) else {
-                continue;
-            };
-            let Some(follower) = self.follower_mut(index, at) else { continue };
-            if follower.mode != Mode::Live {
-                // It pulled meanwhile: it gets the dropped ones from its pages.
-                continue;
+        let mut behind = Vec::new();
+        for Dropped { topic: at, before, last } in dropped.into_iter().rev() {
+            // Those of an earlier stay in the channel, or from before a pull, are not missed.
+            if let Some(follower) = self.follower_mut(index, at)
+                && follower.mode != Mode::Catching
+                && follower.sent == last
+            {
+                (follower.mode, follower.sent) = (Mode::Behind, before);
+                if !behind.contains(&at) {
+                    behind.push(at);
+                }
             }
-            (follower.mode, follower.sent) = (Mode::Behind, before);
-            self.say(index, &realtime::head(head.0, head.1));
+        }
+        for at in behind {
+            if let Some((topic, head)) = self.topics.get(at).map(|view| (view.topic().id, view.position())) {
+                self.say(index, &realtime::head(topic, head));
+            }
         }
         if self.sessions.get(index).is_some_and(|session| session.waiting_bytes() > hard) {
             self.close(index, CloseCode::Internal);
