@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     routing::{any, get},
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -19,9 +19,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Everything that this role serves.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/api/{method}", any(api))
-        .route("/api/", any(api_unknown))
-        .route("/api/{method}/{*rest}", any(api_unknown))
+        .route("/api/", any(api))
+        .route("/api/{*method}", any(api))
         .route("/realtime/v1/connect", any(connect))
         .route(tickets::OWN_PATH, any(own_socket))
         .route(tickets::RTM_PATH, any(rtm_socket))
@@ -32,16 +31,10 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn api(
-    State(app): State<Arc<App>>,
-    Path(method): Path<String>,
-    request: Request<Body>,
-) -> Response<Body> {
-    call(app, &method, request).await
-}
-
-async fn api_unknown(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
-    call(app, "", request).await
+/// The method's name is taken as it stands in the path: what is escaped there names no method.
+async fn api(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    call(app, path.strip_prefix("/api/").unwrap_or_default(), request).await
 }
 
 async fn connect(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {

@@ -16,7 +16,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     };
     let own = caller.principal.credential_id;
     if !ended.contains(&own) {
-        ended.extend(revoked(cx.write(WriteKind::RevokeCredential { id: own }).await?));
+        cx.write(WriteKind::RevokeCredential { id: own }).await?;
         ended.push(own);
     }
     let call = cx.app.call(cx.context.trace);
