@@ -232,27 +232,28 @@ fn resident() -> f64 {
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }
 
-async fn idle(gateways: usize) -> f64 {
+/// Bytes per topic with one gateway, and what each further one adds.
+async fn idle() -> (f64, f64) {
     let tasks = Tasks::new();
-    let world = world(gateways, &tasks);
-    let before = resident();
+    let world = world(3, &tasks);
+    let mut resident_after = vec![resident()];
     for gateway in &world.gateways {
         subscribe(&world, gateway, IDLE).await;
+        resident_after.push(resident());
     }
-    let bytes = (resident() - before) / f64::from(u32::try_from(IDLE).unwrap());
     tasks.start_drain();
     tasks.ended().await;
-    bytes
+    let topics = f64::from(u32::try_from(IDLE).unwrap());
+    let [none, one, _, three] = resident_after[..] else { panic!("three gateways") };
+    ((one - none) / topics, (three - one) / topics / 2.0)
 }
 
 fn main() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-    println!("{IDLE} idle topics (growth of resident memory):");
-    for gateways in [1, 3] {
-        // A runtime of its own each, in the order that leaves no freed memory to the later one.
-        println!("  {gateways} gateways: {:.0} bytes per topic", runtime().block_on(idle(gateways)));
-    }
+    let (one, further) = runtime().block_on(idle());
+    println!("{IDLE} idle topics, growth of resident memory: {one:.0} bytes per topic with one gateway,");
+    println!("  {further:.0} bytes more for each further gateway");
     println!("{EVENTS} events of {BODY_BYTES} bytes, {TOPICS} topics, batches of {BATCH}, three rounds:");
     for gateways in [1, 2, 8] {
         for _ in 0..3 {

@@ -20,7 +20,7 @@ use rpc::{
     Call, CallError, ChannelJourney, ChannelServer, EventRecord, GatewayJourney, Refusal, Reply, Signal,
     Subscription,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -166,7 +166,7 @@ impl Host {
         let published = live.topic.publish(event, &limits, &mut out);
         let have = live.topic.have();
         self.topics.resized(bytes, live.topic.bytes());
-        self.repairs.look_at(live, topic, Instant::now() + self.config.hole_wait);
+        self.repairs.look_at(live, topic, self.config.hole_wait);
         drop(shard);
         match published {
             Published::Sent => {
@@ -196,7 +196,7 @@ impl Host {
         let mut shard = self.topics.shard(head.topic);
         let Some(live) = shard.get_mut(&head.topic) else { return Reply::Ok };
         live.topic.announce(head.position);
-        self.repairs.look_at(live, head.topic, Instant::now() + self.config.hole_wait);
+        self.repairs.look_at(live, head.topic, self.config.hole_wait);
         match live.topic.wants() {
             Wants::Events { after } => Reply::Behind { have: after.seq },
             Wants::Head | Wants::Nothing => Reply::Ok,
@@ -218,9 +218,8 @@ impl Host {
         else {
             return Reply::Refused(Refusal::Full);
         };
-        live.touched = true;
         live.topic.subscribe(gateway, wish.after, &mut out);
-        self.repairs.look_at(live, wish.topic, Instant::now() + self.config.hole_wait);
+        self.repairs.look_at(live, wish.topic, self.config.hole_wait);
         Reply::Ok
     }
 

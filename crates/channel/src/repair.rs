@@ -77,11 +77,11 @@ impl Repairs {
         self.learned.notified()
     }
 
-    /// Plans a read if the topic has a hole that nobody takes care of. Called under the topic's lock.
-    pub(crate) fn look_at(&self, live: &mut Live, topic: Topic, due: Instant) {
+    /// Plans a read after a moment if the topic has a hole that nobody takes care of. Called under the topic's lock.
+    pub(crate) fn look_at(&self, live: &mut Live, topic: Topic, wait: Duration) {
         if live.repair == Repair::None && matches!(live.topic.wants(), Wants::Events { .. }) {
             live.repair = Repair::Queued { fruitless: 0 };
-            self.plan(topic, due);
+            self.plan(topic, Instant::now() + wait);
         }
     }
 
@@ -179,7 +179,7 @@ impl Host {
             live.topic.learn(head, &limits, &mut out);
             self.topics.resized(bytes, live.topic.bytes());
             let have = live.topic.have();
-            self.repairs.look_at(live, topic, Instant::now() + self.config.hole_wait);
+            self.repairs.look_at(live, topic, self.config.hole_wait);
             drop(shard);
             self.note_sent(topic, head.seq, have);
         }

@@ -46,7 +46,8 @@ impl<T> Lock<T> {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) topic: Topic,
-    /// Something happened since the last sweep.
+    /// It is new, or an event came, since the last sweep. Gateways that subscribe again do not count: they
+    /// all do it every few seconds.
     pub(crate) touched: bool,
     /// What is being done about what it wants.
     pub(crate) repair: Repair,
