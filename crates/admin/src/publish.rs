@@ -11,7 +11,7 @@ use std::{
 };
 
 use cluster::Ring;
-use model::{SlotName, TraceId};
+use model::{Micros, SlotName, TraceId};
 use rpc::{Call, CallError, EventRecord, Refusal, Reply};
 use runtime::OnEnd;
 use tokio::{
@@ -160,9 +160,10 @@ impl Role {
                 warn!(%slot, events, "slot did not take events in time, the sweep repairs");
             }
             let Some(until) = batch.iter().map(|queued| queued.until).min() else { return };
+            let sent = self.deps.clock.now_us();
             match self.try_batch(slot, &ring, &batch, until).await {
                 Ok(replies) => {
-                    self.settle(&mut batch, &replies);
+                    self.settle(slot, &mut batch, &replies, sent);
                     if batch.is_empty() {
                         return;
                     }
@@ -205,9 +206,8 @@ impl Role {
         answer.unwrap_or(Err(CallError::Deadline { role: "channel" }))
     }
 
-    /// Keeps in the batch what is to be tried again.
-    fn settle(&self, batch: &mut VecDeque<Queued>, replies: &[Reply]) {
-        let now = self.deps.clock.now_us();
+    /// Keeps in the batch what is to be tried again. `sent`: when this try began, for the journey.
+    fn settle(&self, slot: &SlotName, batch: &mut VecDeque<Queued>, replies: &[Reply], sent: Micros) {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let mut replies = replies.iter();
         batch.retain(|queued| {
@@ -217,8 +217,10 @@ impl Role {
                     if matches!(reply, Reply::Behind { .. }) {
                         self.metrics.behind.inc();
                     }
+                    let event = &queued.event;
+                    debug!(%slot, topic = %event.topic, seq = %event.seq(), trace = %event.trace, "forwarded");
                     self.metrics.forwarded.inc();
-                    journal.forwarded(queued.event.topic, queued.event.seq(), now);
+                    journal.forwarded(queued.event.topic, queued.event.seq(), sent);
                 }
                 reply if worth_another_try(reply) => return true,
                 Reply::Refused(_) | Reply::NotOwner { .. } => {

@@ -250,15 +250,17 @@ impl Args {
 /// Reads a body up to [`BODY_BYTES_MAX`]; reads on for a while when it is longer.
 async fn collect<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, Failure> {
     let mut content = BytesMut::new();
-    let mut bytes = 0;
-    while let Some(frame) = body.frame().await {
+    // Announced to be longer than we would read on for: refused before it comes.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = if announced > DISCARD_BYTES_MAX { announced } else { 0 };
+    while bytes <= DISCARD_BYTES_MAX
+        && let Some(frame) = body.frame().await
+    {
         let frame = frame.map_err(|_| Failure::with_message("request_timeout", "the body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         bytes += data.len();
         if bytes <= BODY_BYTES_MAX {
             content.extend_from_slice(&data);
-        } else if bytes > DISCARD_BYTES_MAX {
-            break;
         }
     }
     if bytes > BODY_BYTES_MAX {
