@@ -45,6 +45,14 @@ pub fn check_account(cx: &Cx, workspace: WorkspaceId, email: &str) -> Result<(),
     count(cx, Attempt::Account(workspace, email.to_owned()), SIGNIN_ACCOUNT)
 }
 
+/// Takes back what was counted for an attempt that succeeded: only failures are throttled.
+pub fn forgive(cx: &Cx, workspace: WorkspaceId, email: &str) {
+    cx.app.attempts.refund(&Attempt::Account(workspace, email.to_owned()), SIGNIN_ACCOUNT);
+    if let Some(address) = cx.address {
+        cx.app.attempts.refund(&Attempt::Address(address), SIGNIN_ADDRESS);
+    }
+}
+
 fn count(cx: &Cx, attempt: Attempt, rate: crate::limits::Rate) -> Result<(), Failure> {
     let counted = cx.app.attempts.check(attempt, rate, Instant::now());
     counted.map_err(|wait| Failure::rate_limited(retry_after_s(wait)))

@@ -64,6 +64,14 @@ impl<K: Hash + Eq> Limits<K> {
         arrivals.insert(key, expected + rate.every);
         Ok(())
     }
+
+    /// Takes one happening back: it turned out not to count.
+    pub fn refund(&self, key: &K, rate: Rate) {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(arrival) = arrivals.get_mut(key) {
+            *arrival = arrival.checked_sub(rate.every).unwrap_or(*arrival);
+        }
+    }
 }
 
 /// Whole seconds to wait, at least 1: what `Retry-After` says.
@@ -89,6 +97,8 @@ mod tests {
         assert_eq!(limits.check("b", rate, start), Ok(()));
         assert_eq!(limits.check("a", rate, start + Duration::from_secs(2)), Ok(()));
         assert!(limits.check("a", rate, start + Duration::from_secs(2)).is_err());
+        limits.refund(&"a", rate);
+        assert_eq!(limits.check("a", rate, start + Duration::from_secs(2)), Ok(()));
         assert_eq!(retry_after_s(Duration::from_millis(1)), 1);
         assert_eq!(retry_after_s(Duration::from_millis(1_001)), 2);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -28,6 +28,7 @@ struct Named {
 pub struct ApiMetrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Named, Histogram, fn() -> Histogram>,
+    waiting: Gauge,
 }
 
 impl ApiMetrics {
@@ -35,10 +36,20 @@ impl ApiMetrics {
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(BUCKETS_S);
-        let metrics = Self { requests: Family::default(), seconds: Family::new_with_constructor(seconds) };
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(seconds),
+            waiting: Gauge::default(),
+        };
         registry.register("requests", "Calls answered, by method and error code", metrics.requests.clone());
         registry.register("request_seconds", "Time to answer a call", metrics.seconds.clone());
+        registry.register("writes_waiting", "Writes in the appender's queue", metrics.waiting.clone());
         metrics
+    }
+
+    /// Says how many writes wait in the appender's queue.
+    pub fn waiting(&self, writes: usize) {
+        self.waiting.set(i64::try_from(writes).unwrap_or(i64::MAX));
     }
 
     /// Counts an answer. `method` is empty for unknown methods, `error` for successes.

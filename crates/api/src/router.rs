@@ -62,6 +62,7 @@ async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
+    app.metrics.waiting(app.deps.appender.waiting());
     let mut response = Response::new(Body::from(app.deps.metrics.encode()));
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -39,7 +39,8 @@ pub mod address {
         #[test]
         fn permalinks_have_slacks_form() {
             let channel = ChannelId::from_random(7);
-            let (ts, parent) = (Ts::from_micros(1_712_345_678_000_200), Ts::from_micros(1_712_345_600_000_000));
+            let (ts, parent) =
+                (Ts::from_micros(1_712_345_678_000_200), Ts::from_micros(1_712_345_600_000_000));
             assert_eq!(
                 permalink("http://host:1/", channel, ts, Some(ts)),
                 "http://host:1/archives/C000000000007/p1712345678000200"

@@ -27,6 +27,11 @@ pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Messag
     }
     put_author(object, message);
     object.put("text", &text(message)).text("ts", message.ts).text("team", workspace);
+    put_thread(object, message);
+    // Of what was deleted nothing is shown, whatever the store still has.
+    if message.subtype == Some(Subtype::Tombstone) {
+        return;
+    }
     if let Some(key) = &message.client_msg_id {
         object.put("client_msg_id", key.as_str());
     }
@@ -36,7 +41,6 @@ pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Messag
         });
     }
     put_content(object, message, view);
-    put_thread(object, message);
     if !message.reactions.is_empty() {
         object.objects("reactions", &message.reactions, |object, reaction| {
             object
@@ -86,6 +90,7 @@ fn put_author(object: &mut Object, message: &Message) {
     match message.subtype {
         Some(Subtype::Tombstone) => {
             object.put("user", TOMBSTONE_USER);
+            return;
         }
         // A bot under a name of its own is not shown as its user.
         Some(Subtype::BotMessage) => {}

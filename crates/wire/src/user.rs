@@ -70,5 +70,5 @@ fn put_profile(profile: &mut Object, user: &User, view: UserView) {
 /// A colour that stays the same for a person, six hexadecimal digits, dark enough for white text.
 fn color(user: &User) -> String {
     let hash = user.id.raw().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    format!("{:06x}", hash & 0x9f_9f9f | 0x20_2020)
+    format!("{:06x}", hash & 0x7f_7f7f | 0x20_2020)
 }

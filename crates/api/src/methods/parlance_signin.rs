@@ -18,6 +18,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     // An unknown address takes as long as a wrong password.
     let right = cx.app.passwords.verify(password, hash).await?;
     let user = user.filter(|user| right && !user.deleted).ok_or("invalid_credentials")?;
+    accounts::forgive(&cx, workspace.id, &email);
     accounts::sign_in(&cx, workspace.id, user.id).await
 }
 

@@ -1,0 +1,256 @@
+//! One of everything.
+
+use model::{
+    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Event, EventKind, Generation, Membership,
+    Message, MessageText, Parent, Position, Reaction, ReactionChange, Replies, Role, Seq, Subtype, Topic,
+    TopicId, Ts, User, UserId, UserKind, Workspace, WorkspaceId,
+};
+
+const TEAM: WorkspaceId = WorkspaceId::from_random(1);
+const CHANNEL: ChannelId = ChannelId::from_random(2);
+const DIRECT: ChannelId = ChannelId::direct_from_random(3);
+pub(crate) const ADA: UserId = UserId::from_random(4);
+const BOB: UserId = UserId::from_random(5);
+const AT: i64 = 1_767_225_600_000_000;
+
+fn ts(micros: i64) -> Ts {
+    Ts::from_micros(AT + micros)
+}
+
+fn at(seq: u64) -> Position {
+    Position { generation: Generation::FIRST, seq: Seq::new(seq) }
+}
+
+pub(crate) fn workspace() -> Workspace {
+    Workspace { id: TEAM, name: "Engines".to_owned(), domain: "engines".to_owned(), created: AT }
+}
+
+pub(crate) fn person() -> User {
+    User {
+        id: ADA,
+        workspace: TEAM,
+        kind: UserKind::Person,
+        name: "ada".to_owned(),
+        real_name: "Ada Lovelace".to_owned(),
+        display_name: "Ada".to_owned(),
+        email: Some("ada@example.org".to_owned()),
+        role: Role::Owner,
+        tz: "Europe/London".to_owned(),
+        locale: "en-GB".to_owned(),
+        deleted: false,
+        updated: AT,
+    }
+}
+
+pub(crate) fn bot_user() -> User {
+    User {
+        kind: UserKind::Bot { bot: BotId::from_random(6), app: AppId::from_random(7) },
+        name: "helper".to_owned(),
+        real_name: "Helper".to_owned(),
+        display_name: String::new(),
+        email: None,
+        role: Role::Member,
+        ..person()
+    }
+}
+
+pub(crate) fn channel(kind: ChannelKind) -> Channel {
+    let direct = kind == ChannelKind::Direct;
+    Channel {
+        id: if direct { DIRECT } else { CHANNEL },
+        kind,
+        name: if direct { String::new() } else { "plans".to_owned() },
+        creator: ADA,
+        created: AT,
+        updated: AT + 1_500,
+        archived: false,
+        general: false,
+        topic: Described { value: "a \"topic\"".to_owned(), by: Some(BOB), at: AT },
+        purpose: Described::default(),
+        latest: ts(20),
+        member_count: 2,
+        direct_members: if kind.is_direct() { vec![ADA, BOB] } else { Vec::new() },
+    }
+}
+
+pub(crate) fn membership() -> Membership {
+    Membership { channel: CHANNEL, user: ADA, joined: at(1), last_read: ts(10), mention_count: 3 }
+}
+
+pub(crate) fn message() -> Message {
+    Message {
+        channel: CHANNEL,
+        ts: ts(20),
+        author: ADA,
+        bot: None,
+        subtype: None,
+        text: MessageText::new("hi <@U> \u{2028} & <b>".to_owned()).unwrap(),
+        blocks: None,
+        attachments: None,
+        metadata: None,
+        client_msg_id: None,
+        thread: None,
+        parent_author: None,
+        broadcast: false,
+        edited: None,
+        reactions: Vec::new(),
+        replies: None,
+        revision: 1,
+    }
+}
+
+fn full_message() -> Message {
+    Message {
+        blocks: Some(r#"[{"type":"section"}]"#.to_owned()),
+        attachments: Some(r#"[{"fallback":"f"}]"#.to_owned()),
+        metadata: Some(r#"{"event_type":"t","event_payload":{}}"#.to_owned()),
+        client_msg_id: Some("00000000-0000-4000-8000-000000000001".parse().unwrap()),
+        edited: Some((ADA, ts(25))),
+        reactions: vec![Reaction { name: "tada".to_owned(), users: vec![ADA, BOB] }],
+        thread: Some(ts(20)),
+        replies: Some(replies()),
+        ..message()
+    }
+}
+
+fn replies() -> Replies {
+    Replies { count: 2, latest: ts(30), users: vec![BOB], user_count: 1 }
+}
+
+fn reply() -> Message {
+    Message { ts: ts(30), author: BOB, thread: Some(ts(20)), parent_author: Some(ADA), ..message() }
+}
+
+fn with(subtype: Subtype) -> Message {
+    Message { subtype: Some(subtype), text: MessageText::default(), ..message() }
+}
+
+fn bot_message() -> Message {
+    let bot = Bot {
+        id: BotId::from_random(6),
+        app: AppId::from_random(7),
+        username: Some("Deploys".to_owned()),
+        icon_emoji: Some(":rocket:".to_owned()),
+        icon_url: None,
+    };
+    Message { subtype: Some(Subtype::BotMessage), bot: Some(bot), ..message() }
+}
+
+pub(crate) fn messages() -> Vec<(&'static str, Message)> {
+    vec![
+        ("plain", message()),
+        ("full", full_message()),
+        ("reply", reply()),
+        ("broadcast", Message { subtype: Some(Subtype::ThreadBroadcast), broadcast: true, ..reply() }),
+        ("bot", Message { subtype: None, ..bot_message() }),
+        ("bot_message", bot_message()),
+        ("me", with(Subtype::Me)),
+        ("join", with(Subtype::ChannelJoin { inviter: None })),
+        ("join by invitation", with(Subtype::ChannelJoin { inviter: Some(BOB) })),
+        ("leave", with(Subtype::ChannelLeave)),
+        ("topic", with(Subtype::ChannelTopic("new".to_owned()))),
+        ("topic cleared", with(Subtype::ChannelTopic(String::new()))),
+        ("purpose", with(Subtype::ChannelPurpose("new".to_owned()))),
+        ("archive", with(Subtype::ChannelArchive)),
+        ("tombstone", Message { subtype: Some(Subtype::Tombstone), ..full_message() }),
+    ]
+}
+
+fn event(topic: TopicId, kind: EventKind) -> Event {
+    Event { topic: Topic { workspace: TEAM, id: topic }, position: at(9), at: ts(50), kind }
+}
+
+pub(crate) fn events() -> Vec<(&'static str, Event)> {
+    let reaction = || ReactionChange {
+        channel: CHANNEL,
+        ts: ts(20),
+        user: BOB,
+        name: "tada".to_owned(),
+        item_user: ADA,
+    };
+    let parent = |replies| Some(Parent { ts: ts(20), replies });
+    let boxed = |message: Message| Box::new(message);
+    let deleted = |previous, parent, tombstone| EventKind::MessageDeleted {
+        ts: ts(30),
+        thread: None,
+        previous,
+        parent,
+        tombstone,
+    };
+    let in_channel = TopicId::Channel(CHANNEL);
+    let in_user = TopicId::User(ADA);
+    let in_team = TopicId::Workspace(TEAM);
+    let marked = |kind, has_unreads| EventKind::Marked {
+        channel: CHANNEL,
+        kind,
+        ts: ts(20),
+        mention_count: u64::from(has_unreads),
+        has_unreads,
+    };
+    let joined = |kind| EventKind::Joined { channel: Box::new(channel(kind)), at: at(4) };
+    let left = |kind, by| EventKind::Left { channel: CHANNEL, kind, by, at: at(5) };
+    let mut all: Vec<(&str, TopicId, EventKind)> = messages()
+        .into_iter()
+        .map(|(name, message)| {
+            (name, in_channel, EventKind::Message { message: boxed(message), parent: None })
+        })
+        .collect();
+    all.extend([
+        (
+            "reply with its parent",
+            in_channel,
+            EventKind::Message { message: boxed(reply()), parent: parent(Some(replies())) },
+        ),
+        (
+            "direct message",
+            TopicId::Channel(DIRECT),
+            EventKind::Message { message: boxed(Message { channel: DIRECT, ..message() }), parent: None },
+        ),
+        (
+            "edit",
+            in_channel,
+            EventKind::MessageChanged { message: boxed(full_message()), previous: Some(boxed(message())) },
+        ),
+        (
+            "edit in catch-up",
+            in_channel,
+            EventKind::MessageChanged { message: boxed(full_message()), previous: None },
+        ),
+        ("delete", in_channel, deleted(Some(boxed(message())), None, None)),
+        ("delete of the last reply in catch-up", in_channel, deleted(None, parent(None), None)),
+        (
+            "delete of a parent",
+            in_channel,
+            deleted(None, None, Some(boxed(Message { subtype: Some(Subtype::Tombstone), ..full_message() }))),
+        ),
+        ("react", in_channel, EventKind::ReactionAdded(reaction())),
+        ("unreact", in_channel, EventKind::ReactionRemoved(reaction())),
+        (
+            "member joined",
+            in_channel,
+            EventKind::MemberJoined { user: BOB, inviter: Some(ADA), kind: ChannelKind::Public },
+        ),
+        (
+            "member left",
+            in_channel,
+            EventKind::MemberLeft { user: BOB, by: None, kind: ChannelKind::Private },
+        ),
+        ("group archived", in_channel, EventKind::GroupArchived { user: ADA, channel: CHANNEL }),
+        ("joined public", in_user, joined(ChannelKind::Public)),
+        ("joined private", in_user, joined(ChannelKind::Private)),
+        ("joined direct", in_user, joined(ChannelKind::Direct)),
+        ("joined group direct", in_user, joined(ChannelKind::GroupDirect)),
+        ("left", in_user, left(ChannelKind::Public, None)),
+        ("removed", in_user, left(ChannelKind::Private, Some(BOB))),
+        ("marked", in_user, marked(ChannelKind::Public, true)),
+        ("marked private", in_user, marked(ChannelKind::Private, false)),
+        ("marked direct", in_user, marked(ChannelKind::Direct, false)),
+        ("marked group direct", in_user, marked(ChannelKind::GroupDirect, false)),
+        ("channel created", in_team, EventKind::ChannelCreated(Box::new(channel(ChannelKind::Public)))),
+        ("channel archived", in_team, EventKind::ChannelArchived { user: ADA, channel: CHANNEL }),
+        ("team join", in_team, EventKind::TeamJoin(Box::new(person()))),
+        ("user change", in_team, EventKind::UserChange(Box::new(bot_user()))),
+        ("nothing", in_channel, EventKind::Nothing),
+    ]);
+    all.into_iter().map(|(name, topic, kind)| (name, event(topic, kind))).collect()
+}

@@ -1,0 +1,76 @@
+//! Types of the keys of events, against Slack's samples where they are at hand (`PARLANCE_SLACK_SAMPLES`:
+//! the folder with `rtm/*.json` and `events/*.json`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde_json::Value;
+
+use crate::cases;
+
+/// Keys that are Parlance's own, and those of `*_marked` events that the samples leave out.
+const OWN: &[&str] =
+    &["has_unreads", "mention_count", "mention_count_display", "num_mentions", "num_mentions_display"];
+
+/// The types of each path below an event type, over all samples of that type.
+type Types = BTreeMap<String, BTreeSet<&'static str>>;
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn collect(key: &str, value: &Value, types: &mut Types) {
+    types.entry(key.to_owned()).or_default().insert(kind(value));
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, value)| collect(key, value, types)),
+        Value::Array(items) => items.iter().for_each(|item| collect("[]", item, types)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_of_an_event_has_slacks_type() {
+    let Some(samples) = std::env::var_os("PARLANCE_SLACK_SAMPLES") else {
+        println!("skipped: PARLANCE_SLACK_SAMPLES is not set");
+        return;
+    };
+    let (mut known, mut types) = (Types::new(), BTreeSet::new());
+    for folder in ["rtm", "events", "api"] {
+        for entry in std::fs::read_dir(Path::new(&samples).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(sample) = serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()) else {
+                continue;
+            };
+            let event = sample.get("event").unwrap_or(&sample);
+            types.extend(event["type"].as_str().map(str::to_owned));
+            collect("", event, &mut known);
+        }
+    }
+    let mut wrong = BTreeSet::new();
+    for (name, event) in cases::events() {
+        let body = wire::event::render(&event).body;
+        let Ok(body) = serde_json::from_slice::<Value>(&body) else { continue };
+        let mut ours = Types::new();
+        collect("", &body, &mut ours);
+        for (key, kinds) in ours.iter().filter(|(key, _)| !OWN.contains(&key.as_str()) && *key != "[]") {
+            let fits = known.get(key).is_some_and(|known| kinds.is_subset(known));
+            if !fits {
+                wrong.insert(format!("{name}: {key} is {kinds:?}, samples have {:?}", known.get(key)));
+            }
+        }
+        let kind = body["type"].as_str().unwrap();
+        if !types.contains(kind) && !kind.starts_with("mpim_") {
+            wrong.insert(format!("{name}: no sample of the type {kind}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
