@@ -22,6 +22,7 @@ use rpc::{
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::{
     journal::{Entry, Journal},
@@ -48,6 +49,7 @@ pub struct Host {
     pub(crate) repairs: Repairs,
     journal: Lock<Journal>,
     draining: AtomicBool,
+    failed: CancellationToken,
 }
 
 impl Host {
@@ -68,6 +70,7 @@ impl Host {
             repairs: Repairs::new(failed),
             journal: Lock::new(Journal::new(config.journal_events_max), failed.clone()),
             draining: AtomicBool::new(false),
+            failed: failed.clone(),
             config,
             deps,
             metrics,
@@ -114,7 +117,7 @@ impl Host {
                 ring = Arc::clone(&newer);
             }
         }
-        if self.draining.load(Ordering::SeqCst) {
+        if self.draining.load(Ordering::SeqCst) || self.failed.is_cancelled() {
             return Err(Reply::Refused(Refusal::Draining));
         }
         if ring.epoch() != call.epoch || !self.serves(&ring) {
@@ -150,7 +153,7 @@ impl Host {
     }
 
     fn publish_one(&self, event: EventRecord, received: Micros) -> Reply {
-        let (topic, seq) = (event.topic, event.seq());
+        let (topic, seq, trace) = (event.topic, event.seq(), event.trace);
         let entry = |sent| Entry { topic, seq, received, sent };
         let limits = self.topics.limits(&self.config);
         let mut out = self.gateways.out();
@@ -170,6 +173,7 @@ impl Host {
         drop(shard);
         match published {
             Published::Sent => {
+                debug!(slot = %self.slot, %topic, %seq, %trace, "sent to gateways");
                 let now = self.deps.clock.now_us();
                 let mut journal = self.journal.lock();
                 if have > seq {
@@ -185,6 +189,7 @@ impl Host {
             }
             Published::Held => {
                 self.journal.lock().received(entry(None));
+                debug!(slot = %self.slot, %topic, %seq, %trace, "held for its predecessor");
                 self.metrics.events_held.inc();
                 Reply::Ok
             }

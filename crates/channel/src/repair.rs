@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::{
     host::Host,
+    registry::Out,
     topic::Wants,
     topics::{Live, Lock},
 };
@@ -278,24 +279,28 @@ impl Host {
                 self.gateways.remove(key);
             }
         }
-        let out = self.gateways.out();
-        self.topics.each_shard(|shard| {
-            shard.retain(|_, live| {
-                live.topic.retain(|gateway| out.knows(gateway));
-                let touched = std::mem::take(&mut live.touched);
-                if touched || live.topic.wants() == Wants::Head {
-                    return true;
-                }
-                if live.topic.gateways().next().is_none() {
-                    self.topics.removed(live);
-                    return false;
-                }
-                let bytes = live.topic.bytes();
-                live.topic.trim();
-                self.topics.resized(bytes, live.topic.bytes());
-                true
-            });
-        });
+        for shard in self.topics.shards() {
+            // For one shard at a time: a gateway that is being added waits for it, and all calls for that.
+            let out = self.gateways.out();
+            shard.lock().retain(|_, live| self.stays(live, &out));
+        }
+    }
+
+    /// Whether a topic stays; one without an event since the last sweep is trimmed.
+    fn stays(&self, live: &mut Live, out: &Out<'_>) -> bool {
+        live.topic.retain(|gateway| out.knows(gateway));
+        let touched = std::mem::take(&mut live.touched);
+        if touched || live.topic.wants() == Wants::Head {
+            return true;
+        }
+        if live.topic.gateways().next().is_none() {
+            self.topics.removed(live);
+            return false;
+        }
+        let bytes = live.topic.bytes();
+        live.topic.trim();
+        self.topics.resized(bytes, live.topic.bytes());
+        true
     }
 }
 

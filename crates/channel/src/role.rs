@@ -25,7 +25,7 @@ pub struct Config {
     pub link: LinkConfig,
     /// Topics in memory. A subscription of one more is refused as full. Default 500,000.
     pub topics_max: usize,
-    /// Bytes of the events that all topics keep, about. Beyond it nothing more is kept. Default 64 MiB.
+    /// Bytes of the events that all topics keep, about. Beyond it nothing more is kept. Default 16 MiB.
     pub events_bytes_max: usize,
     /// Events that the journal remembers; older ones are forgotten. Default 2,048.
     pub journal_events_max: usize,
@@ -53,7 +53,7 @@ impl Default for Config {
             topic: TopicLimits::default(),
             link: LinkConfig::default(),
             topics_max: 500_000,
-            events_bytes_max: 64 << 20,
+            events_bytes_max: 16 << 20,
             journal_events_max: 2_048,
             ring_wait: Duration::from_millis(500),
             hole_wait: Duration::from_millis(20),

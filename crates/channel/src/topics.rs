@@ -92,11 +92,9 @@ impl Topics {
         self.shards.get(index).unwrap_or(&self.first).lock()
     }
 
-    /// Locks one shard after the other.
-    pub(crate) fn each_shard(&self, mut visit: impl FnMut(&mut Shard)) {
-        for shard in self.shards.iter().chain([&self.first]) {
-            visit(&mut shard.lock());
-        }
+    /// All shards, to be locked one after the other.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Lock<Shard>> {
+        self.shards.iter().chain([&self.first])
     }
 
     /// The topic in its shard; a new one, of which nothing is known, is announced by `added`. `None`: the

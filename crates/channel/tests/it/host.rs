@@ -315,3 +315,31 @@ async fn the_journey_tells_the_times() {
     assert_eq!(journey.gateways.len(), 1);
     assert_eq!(world.port.journey(&world.call(1), topic(1), model::Seq::new(3)).await, Ok(None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_memory_is_spent_keeps_nothing_and_loses_nothing() {
+    let world = OneSlot::start(Config { events_bytes_max: 0, ..Config::default() });
+    let (one, two) = (world.gateway("gateway-1"), world.gateway("gateway-2"));
+    world.web.create(topic(1), 0);
+    world.subscribe(&one, topic(1), 0).await;
+    world.post(topic(1)).await;
+    let events = [world.web.commit(topic(1)), world.web.commit(topic(1))];
+    for (event, reply) in events.into_iter().rev().zip([Reply::Behind { have: at(1, 1).seq }, Reply::Ok]) {
+        assert_eq!(world.publish(vec![event]).await, [reply]);
+    }
+    assert_eq!(one.until_last("1:e3").await, ["1:e1", "1:e2", "1:e3"]);
+    world.subscribe(&two, topic(1), 2).await;
+    assert_eq!(two.until_last("1:h3").await, ["1:h3"]);
+}
+
+#[test]
+fn metrics_carry_the_slot() {
+    let metrics = runtime::telemetry::Metrics::default();
+    let slot = channel::metrics::ChannelMetrics::register(&metrics).slot(&model::SlotName("a".to_owned()));
+    slot.events.inc_by(3);
+    slot.topics.set(2);
+    let text = metrics.encode();
+    for line in ["parlance_channel_events_total{slot=\"a\"} 3", "parlance_channel_topics{slot=\"a\"} 2"] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
