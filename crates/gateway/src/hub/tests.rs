@@ -84,8 +84,11 @@ impl Store {
     fn append(&mut self, id: TopicId, effect: Effect, audience: Audience, origin: Option<SessionId>) -> u64 {
         let seq = self.head(id) + 1;
         // Every seventh event has nothing to show.
-        let body =
-            if seq % 7 == 0 { String::new() } else { format!(r#"{{"type":"x","topic":"{id}","n":{seq}}}"#) };
+        let body = if seq.is_multiple_of(7) {
+            String::new()
+        } else {
+            format!(r#"{{"type":"x","topic":"{id}","n":{seq}}}"#)
+        };
         self.logs.entry(id).or_default().push(EventRecord {
             topic: topic(id),
             position: at(seq),
@@ -414,8 +417,9 @@ impl World {
         if self.clients.len() >= 8 {
             return;
         }
-        let protocol = if variety % 3 == 0 && resume.is_none() { Protocol::Rtm } else { Protocol::Own };
-        let class = if variety % 5 == 0 { Audience::GUEST } else { Audience::MEMBER };
+        let protocol =
+            if variety.is_multiple_of(3) && resume.is_none() { Protocol::Rtm } else { Protocol::Own };
+        let class = if variety.is_multiple_of(5) { Audience::GUEST } else { Audience::MEMBER };
         self.sessions += 1;
         let session = SessionId(self.sessions);
         let booted: BTreeMap<_, _> =
@@ -624,4 +628,169 @@ proptest! {
         world.settle()?;
         world.check()?;
     }
+}
+
+/// A hub with one client of each protocol, both following channel 0.
+fn two() -> (World, SessionKey, SessionKey) {
+    let mut world = World::new();
+    world.connect(0, 1, None);
+    world.connect(1, 0, None);
+    for client in &world.clients {
+        client.pipe.0.borrow_mut().room = 1 << 20;
+    }
+    let (own, rtm) = (world.clients[0].key, world.clients[1].key);
+    for key in [own, rtm] {
+        world.hub.flush(key);
+    }
+    world.clients.iter().for_each(|client| drop(frames(client)));
+    world.collect();
+    (world, own, rtm)
+}
+
+/// Frames of a client since the last look: opcode and payload.
+fn frames(client: &Client) -> Vec<(u8, Vec<u8>)> {
+    let mut state = client.pipe.0.borrow_mut();
+    let mut frames = Vec::new();
+    while let Some((opcode, start, length)) = header(state.bytes.make_contiguous()) {
+        frames.push((opcode, state.bytes.drain(..start + length).skip(start).collect()));
+    }
+    frames
+}
+
+#[test]
+fn sessions_are_pinged_and_silent_ones_closed() {
+    let (mut world, own, rtm) = two();
+    for second in 1..=24 {
+        world.hub.tick(second * 1_000);
+    }
+    for client in &world.clients {
+        assert_eq!(frames(client).iter().filter(|(opcode, _)| *opcode == 9).count(), 2);
+    }
+    // One of them answers, the other does not.
+    for second in 25..=110 {
+        world.hub.set_now(second * 1_000);
+        world.hub.receive(own, Message::Pong);
+        world.hub.tick(second * 1_000);
+        world.collect();
+    }
+    assert!(world.hub.sink(own).is_some());
+    assert!(world.hub.sink(rtm).is_none());
+    let (opcode, payload) = frames(&world.clients[1]).pop().unwrap();
+    assert_eq!((opcode, &payload[..2]), (8, &4004_u16.to_be_bytes()[..]));
+}
+
+#[test]
+fn a_client_that_never_resumes_is_closed_after_ten_seconds() {
+    let (mut world, own, _) = two();
+    let boot = Boot {
+        session: SessionId(9),
+        protocol: Protocol::Own,
+        actor: Actor {
+            workspace: workspace(),
+            user: user(2),
+            bot: None,
+            app: None,
+            credential: CredentialId([9; 16]),
+        },
+        class: 1,
+        topics: vec![],
+    };
+    let key = world.hub.add(Pipe::default(), boot.clone()).unwrap();
+    for (now_ms, open) in [(9_000, true), (10_000, false)] {
+        world.hub.tick(now_ms);
+        assert_eq!(world.hub.sink(key).is_some(), open, "{now_ms}");
+    }
+    assert!(world.hub.sink(own).is_some());
+    // A credential that was revoked while its boot was under way starts nothing.
+    assert_eq!(world.hub.revoke(&[CredentialId([9; 16])]), 0);
+    assert!(world.hub.add(Pipe::default(), boot).is_err());
+}
+
+#[test]
+fn a_topic_without_followers_is_given_up_after_the_grace_time() {
+    let (mut world, own, rtm) = two();
+    let id = TopicId::Channel(channel(0));
+    world.hub.gone(own);
+    world.hub.tick(5_000);
+    assert!(world.hub.position(topic(id)).is_some());
+    world.hub.gone(rtm);
+    // Somebody who comes back within the time keeps it.
+    world.hub.tick(20_000);
+    world.clients.clear();
+    world.connect(2, 1, None);
+    world.hub.tick(40_000);
+    assert!(world.hub.position(topic(id)).is_some());
+    world.hub.gone(world.clients[0].key);
+    world.hub.tick(69_000);
+    assert!(world.hub.position(topic(id)).is_some());
+    world.hub.tick(71_000);
+    assert!(world.hub.position(topic(id)).is_none());
+    let left = world.hub.take_asks().iter().filter(|ask| matches!(ask, Ask::Unsubscribe(_))).count();
+    assert_eq!(left, world_topics_of_three_users());
+}
+
+/// One channel, three people, one workspace.
+fn world_topics_of_three_users() -> usize {
+    5
+}
+
+#[test]
+fn a_newer_history_makes_the_sessions_of_a_channel_boot_anew() {
+    let (mut world, own, rtm) = two();
+    let mut event = world.store.logs[&TopicId::Workspace(workspace())][0].clone();
+    event.position = Position { generation: Generation(2), seq: Seq::new(3) };
+    world.hub.deliver(Delivery::Event(event), 0);
+    let resets = frames(&world.clients[0])
+        .into_iter()
+        .filter(|(_, text)| text.starts_with(b"{\"type\":\"_reset\""))
+        .count();
+    assert_eq!((resets, world.hub.sink(own).is_some(), world.hub.sink(rtm).is_some()), (1, true, true));
+    let head = Position { generation: Generation(2), seq: Seq::new(3) };
+    world.hub.deliver(Delivery::Head(Head { topic: topic(TopicId::Channel(channel(0))), position: head }), 0);
+    assert_eq!((world.hub.sink(own).is_some(), world.hub.sink(rtm).is_some()), (false, false));
+}
+
+#[test]
+fn a_large_channel_does_not_hold_up_a_small_one() {
+    let mut world = World::new();
+    world.store.change(0, 1);
+    let boot = |number: u64, place: u64| Boot {
+        session: SessionId(u128::from(number)),
+        protocol: Protocol::Rtm,
+        actor: Actor {
+            workspace: workspace(),
+            user: user(number),
+            bot: None,
+            app: None,
+            credential: CredentialId([1; 16]),
+        },
+        class: 1,
+        topics: vec![(
+            TopicId::Channel(channel(place)),
+            at(world.store.head(TopicId::Channel(channel(place)))),
+        )],
+    };
+    let boots: Vec<_> = (0..2_000).map(|number| boot(number, 0)).chain([boot(9_999, 1)]).collect();
+    let pipes: Vec<Pipe> = boots
+        .into_iter()
+        .map(|boot| {
+            let pipe = Pipe::default();
+            pipe.0.borrow_mut().room = 1 << 20;
+            world.hub.add(pipe.clone(), boot).unwrap();
+            pipe.0.borrow_mut().bytes.clear();
+            pipe
+        })
+        .collect();
+    for place in [0, 1] {
+        let id = TopicId::Channel(channel(place));
+        let seq = world.store.append(id, Effect::None, Audience::ALL, None);
+        let event = world.store.logs[&id][usize::try_from(seq - 1).unwrap()].clone();
+        world.hub.deliver(Delivery::Event(event), 0);
+    }
+    let written = |pipes: &[Pipe]| pipes.iter().filter(|pipe| !pipe.0.borrow().bytes.is_empty()).count();
+    assert!(world.hub.step(0) && world.hub.step(0));
+    assert_eq!(written(&pipes), 257, "a slice of the large one, then the small one");
+    assert!(!pipes[2_000].0.borrow().bytes.is_empty());
+    while world.hub.step(0) {}
+    assert_eq!(written(&pipes), 2_001);
 }
