@@ -166,6 +166,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever happens: one node per slot and one slot per node, the epoch counts the changes, nobody is
     /// both in service and spare, and the document can be stored and read.
     #[test]

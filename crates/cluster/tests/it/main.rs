@@ -1,5 +1,13 @@
 //! Tests of the ring, its document, and control.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
+
 mod control;
 mod document;
 mod ring;
