@@ -1,6 +1,15 @@
 //! Tests of the role `web` in process, over the embedded store.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
+
 mod accounts;
+mod appender;
 mod answers;
 mod checks;
 mod conversations;
