@@ -1,5 +1,5 @@
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Device, launch } from "./support/browser";
 import { Server } from "./support/server";
 import type { Seed } from "./support/server";
@@ -29,6 +29,11 @@ beforeAll(async () => {
   await laptop.channel(general);
   await phone.channel(general);
   await desk.channel(general);
+});
+
+afterEach(async ({ task }) => {
+  if (task.result?.state !== "fail") return;
+  for (const device of [laptop, phone, desk]) await device.screenshot(`failed-${device.name}-${task.name.slice(0, 30)}`);
 });
 
 afterAll(async () => {
@@ -75,8 +80,10 @@ test("one's own message appears at once and keeps its place when the echo comes"
 });
 
 test("others see that somebody types", async () => {
-  await desk.page.locator(".conversation .writer textarea").pressSequentially("thinking");
-  await laptop.page.locator(".typing", { hasText: "typing…" }).waitFor();
+  // Slowly: a sign of it is sent once in three seconds at most, and the last message was just now.
+  const typed = desk.page.locator(".conversation .writer textarea").pressSequentially("thinking aloud", { delay: 300 });
+  await laptop.page.locator(".typing", { hasText: `${bo.name} is typing…` }).waitFor();
+  await typed;
   await desk.page.locator(".conversation .writer textarea").fill("");
 });
 
@@ -145,7 +152,7 @@ test("what is read on one device is read on the other", async () => {
   await laptop.channel(random);
   await phone.page.getByRole("button", { name: "Back" }).click();
   await desk.send("something new");
-  await desk.send("@" + displayName(ann) + " for you");
+  await desk.send(`@${ann.name} for you`);
   for (const device of [laptop, phone]) await device.entry(general).locator(".mentions", { hasText: "1" }).waitFor();
   await phone.screenshot("unread-phone");
   const started = Date.now();
@@ -173,7 +180,13 @@ test("Ctrl K goes anywhere, and a draft is still there on the way back", async (
 test("a long history is read back to its first message, and nothing jumps", async () => {
   for (let i = 0; i < 130; i++) await server.call(bo.token, "chat.postMessage", { channel: random, text: `line ${i}` });
   await laptop.channel(random);
-  await laptop.message("line 129").waitFor({ state: "attached" });
+  // It opens at the first unread message, with the line above it.
+  await laptop.page.locator(".new-line").waitFor();
+  await laptop.message("line 0").waitFor();
+  expect(await laptop.message("line 129").count()).toBe(0);
+  await laptop.screenshot("first-unread");
+  await laptop.page.locator(".to-end").click();
+  await laptop.message("line 129").waitFor();
   const shown = (await laptop.shown()).map((it) => it.text);
   const stored = (await server.history(ann.token, random)).filter((it) => it.subtype === undefined);
   expect(shown.filter((text) => text.startsWith("line "))).toEqual(stored.map((it) => it.text).filter((text) => text.startsWith("line ")));
@@ -195,7 +208,3 @@ test("a long history is read back to its first message, and nothing jumps", asyn
   await laptop.page.locator(".to-end").click();
   await laptop.message("at the end").waitFor();
 });
-
-function displayName(person: { id: string; name: string }): string {
-  return person.name;
-}

@@ -19,7 +19,7 @@ export class Proxy {
   }
 
   static async listen(): Promise<Proxy> {
-    const server = net.createServer();
+    const server = net.createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new Proxy(server, 0);
   }
@@ -49,7 +49,7 @@ export class Proxy {
   }
 
   private serve(client: net.Socket): void {
-    const upstream = net.connect(this.target, "127.0.0.1");
+    const upstream = net.connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true });
     let device = "";
     let dead = false;
     let lose: (() => void) | undefined;
@@ -80,9 +80,10 @@ export class Proxy {
       lose();
       end();
     });
-    for (const socket of [client, upstream]) {
-      socket.on("error", end);
-      socket.on("close", end);
-    }
+    // An end is passed on after what came before it; a silent network passes on nothing.
+    client.on("end", () => muted() || upstream.end());
+    upstream.on("end", () => muted() || client.end());
+    client.on("error", end);
+    upstream.on("error", end);
   }
 }

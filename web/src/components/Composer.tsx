@@ -79,7 +79,9 @@ export function Composer({ id, initial, placeholder, autoFocus, onChange, onSend
 
   const token = tokenBefore(typed, caret);
   const suggestions = useSuggestions(token === undefined || token.whole === dismissed ? undefined : token);
-  const open = suggestions.length > 0;
+  // What is written out already needs no suggestion: Enter sends.
+  const complete = suggestions.length === 1 && suggestions[0]!.insert.trim() === token?.whole;
+  const open = suggestions.length > 0 && !complete;
   useEffect(() => setChosen(0), [token?.whole]);
 
   const change = (text: string, at: number) => {

@@ -100,7 +100,7 @@ export function Invite({ call, onEnter, code }: DoorProps & { code: string }) {
     <Door title={t.door.inviteTitle(info.team.name)} lead={t.door.inviteLead(info.inviter?.real_name)} foot={<>{t.door.haveAccount} {toSignIn}</>}>
       <form className="form" onSubmit={form.submit}>
         <Field name="real_name" label={t.door.name} autoComplete="name" autoFocus />
-        <Field name="email" label={t.door.email} type="email" autoComplete="username" value={info.email} />
+        <Field name="email" label={t.door.email} type="email" autoComplete="username" value={info.email || undefined} />
         <Field name="password" label={t.door.password} type="password" autoComplete="new-password" hint={t.door.passwordHint} minLength={8} />
         <Submit form={form} label={t.door.join} />
       </form>
