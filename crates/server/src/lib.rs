@@ -1,6 +1,6 @@
 //! The binary `parlance`: command line, configuration, and the wiring of the roles. No behaviour.
 //!
-//! Reading order: [`cli`], [`config`], [`node`] (one function per port), [`slots`], [`control_socket`], [`seed`].
+//! Reading order: [`cli`], [`config`], [`node`] (one function per port), [`control_socket`], [`seed`].
 
 pub mod cli;
 pub mod config;
@@ -8,4 +8,3 @@ pub mod control_socket;
 pub mod node;
 pub mod seed;
 mod seed_story;
-pub mod slots;

@@ -7,6 +7,7 @@ use api::{
     appender::{Appender, Batcher},
     publish::{BATCHES_MAX, Journeys, Publisher},
 };
+use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
 use model::NodeId;
 use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Web};
@@ -23,7 +24,6 @@ use crate::{
     cli::say,
     config::{Config, RateLimits},
     control_socket,
-    slots::{Slots, SlotsDeps},
 };
 
 /// Connections that may wait to be accepted.
@@ -118,15 +118,20 @@ impl Node {
         let gateway =
             gateway(config, incarnation, &web, &channels, &gateways, &control, (&clock, &metrics), &front)?;
         let admin = admin(&node, &channels, &gateways, &control, (&clock, &metrics), &back);
-        let slots_deps = SlotsDeps {
-            control: control.clone(),
-            channels: Arc::clone(&channels),
+        let slot_deps = channel::role::Deps {
+            ring: control.ring(),
             gateways: Arc::clone(&gateways),
             web: Arc::clone(&web) as Arc<dyn Web>,
             clock: clock.clone(),
             metrics: channel::metrics::ChannelMetrics::register(&metrics),
         };
-        let slots = Slots::start(channel::role::Config::default(), &slots_deps, &back);
+        let slots = channel::slots::start(
+            SlotsConfig::default(),
+            control.clone(),
+            Arc::clone(&channels),
+            slot_deps,
+            &back,
+        );
         let publisher = Publisher {
             node: node.clone(),
             admin: Arc::clone(&admin),

@@ -196,3 +196,41 @@ async fn an_invitation_brings_a_person_in_once() -> Result<()> {
     assert_eq!(nobody.refused("parlance.invite.info", &[("code", "nonsense")]).await?, "invite_invalid");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_password_is_reset_while_the_server_runs_and_while_it_does_not() -> Result<()> {
+    let mut server = Sandbox::start().await?;
+    let cookie = sign_in(&server, 1).await?;
+    let bo = server.seed.people[1].email.clone();
+    let data = server.data().to_str().context("path")?.to_owned();
+    let reset = ["reset-password", "--data", &data, "--email", &bo];
+    let answer = harness::sandbox::parlance(&reset).await?;
+    ensure!(answer.status.success(), "{}", answer.stderr);
+    let first = answer.stdout.split_whitespace().last().context("no password")?.to_owned();
+    let boot = with_cookie(&server, Method::POST, "/api/client.userBoot", &cookie).header(OWN_HEADER, "1");
+    assert_eq!(error_of(boot).await?, "token_revoked", "it signs out everywhere");
+    assert_eq!(sign_in_error(&server, &bo, &server.seed.people[1].password).await?, "invalid_credentials");
+    assert_eq!(sign_in_error(&server, &bo, &first).await?, "none");
+    server.terminate().await?;
+    let answer = harness::sandbox::parlance(&reset).await?;
+    ensure!(answer.status.success(), "{}", answer.stderr);
+    let second = answer.stdout.split_whitespace().last().context("no password")?.to_owned();
+    ensure!(first != second);
+    server.restart().await?;
+    assert_eq!(sign_in_error(&server, &bo, &first).await?, "invalid_credentials");
+    assert_eq!(sign_in_error(&server, &bo, &second).await?, "none");
+    let stranger =
+        harness::sandbox::parlance(&["reset-password", "--data", &data, "--email", "nobody@example.org"])
+            .await?;
+    ensure!(
+        !stranger.status.success() && stranger.stderr.contains("nobody@example.org"),
+        "{}",
+        stranger.stderr
+    );
+    Ok(())
+}
+
+async fn sign_in_error(server: &Sandbox, email: &str, password: &str) -> Result<String> {
+    let request = Api::new(server.url(), None).request(Method::POST, "/api/parlance.signin");
+    error_of(request.header(OWN_HEADER, "1").form(&[("email", email), ("password", password)])).await
+}
