@@ -122,7 +122,6 @@ export class Device {
       );
       for (const row of rows) found.set(row.ts, row);
       const top = await feed.evaluate((box) => {
-        box.dispatchEvent(new WheelEvent("wheel", { deltaY: -600 }));
         box.scrollTop -= box.clientHeight * 0.7;
         return box.scrollTop;
       });

@@ -65,6 +65,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const stick = useRef(false);
   const opened = useRef(false);
   const intent = useRef(0);
+  const seen = useRef({ size: 0, view: 0 });
   const [atEnd, setAtEnd] = useState(true);
   const [below, setBelow] = useState(0);
   const [focused, setFocused] = useState<number | undefined>(undefined);
@@ -81,8 +82,11 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const it = list.current;
     if (!it || !opened.current) return;
     const rest = it.scrollSize - it.scrollOffset - it.viewportSize;
+    // A distance from the end is somebody's wish, unless it is there because something grew.
+    const grew = seen.current.size !== it.scrollSize || seen.current.view !== it.viewportSize;
+    seen.current = { size: it.scrollSize, view: it.viewportSize };
     if (rest < END_PX) stick.current = true;
-    else if (performance.now() - intent.current < INTENT_MS) stick.current = false;
+    else if (!grew || performance.now() - intent.current < INTENT_MS) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);

@@ -42,14 +42,11 @@ export const MessageRow = memo(
     const now = useSignal(minute);
     return (
       <>
-        {item.day !== undefined && (
-          <div className="day" role="separator">
-            <span>{dayName(item.day, now)}</span>
-          </div>
-        )}
-        {item.fresh && (
-          <div className="new-line" role="separator">
-            <span>{t.conversation.newLine}</span>
+        {(item.day !== undefined || item.fresh) && (
+          <div className={item.fresh ? "divider new-line" : "divider"} role="separator">
+            {item.day !== undefined && <span>{dayName(item.day, now)}</span>}
+            <i />
+            {item.fresh && <b>{t.conversation.newLine}</b>}
           </div>
         )}
         {isNotice(item.message) ? <Notice message={item.message} /> : <Body {...props} />}
