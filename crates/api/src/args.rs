@@ -137,20 +137,27 @@ impl Args {
         self.map.insert(name, Arg::Text(value));
     }
 
-    /// The argument's text; numbers and booleans as they were written. Characters that no text holds
-    /// (U+0000) are dropped.
+    /// The argument's text; numbers and booleans as they were written.
     ///
     /// # Errors
     /// `invalid_array_arg`: it is an array or object.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         match self.map.get(name) {
             None => Ok(None),
-            Some(Arg::Text(text)) => Ok(Some(text.replace('\0', ""))),
+            Some(Arg::Text(text)) => Ok(Some(text.clone())),
             Some(Arg::Json(raw)) if raw.starts_with(['[', '{']) => {
                 Err(Failure::with_message("invalid_array_arg", format!("{name} must be a single value")))
             }
             Some(Arg::Json(raw)) => Ok(Some(raw.clone())),
         }
+    }
+
+    /// The text of an argument that people read. U+0000, which not every store holds, is dropped.
+    ///
+    /// # Errors
+    /// As [`Args::text`].
+    pub fn prose(&self, name: &str) -> Result<Option<String>, Failure> {
+        Ok(self.text(name)?.map(|text| text.replace('\0', "")))
     }
 
     /// The argument's text unless it is empty.

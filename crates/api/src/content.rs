@@ -50,8 +50,8 @@ impl Content {
         let mut blocks = blocks(cx.args.json("blocks"))?;
         let attachments = attachments(cx.args.json("attachments"))?;
         let metadata = metadata(cx.args.json("metadata"))?;
-        let mut text = cx.args.text("text")?;
-        if let Some(markdown) = cx.args.given("markdown_text")? {
+        let mut text = cx.args.prose("text")?;
+        if let Some(markdown) = cx.args.prose("markdown_text")?.filter(|text| !text.is_empty()) {
             if text.as_ref().is_some_and(|text| !text.is_empty()) || blocks.is_some() {
                 return Err("markdown_text_conflict".into());
             }

@@ -57,11 +57,9 @@ pub(super) fn face(cx: &Cx) -> Result<Face, Failure> {
     if !is_bot && cx.args.flag("as_user")? == Some(false) {
         return Err("as_user_not_supported".into());
     }
-    let face = Face {
-        username: cx.args.given("username")?,
-        icon_emoji: cx.args.given("icon_emoji")?,
-        icon_url: cx.args.given("icon_url")?,
-    };
+    let given = |name| Ok::<_, Failure>(cx.args.prose(name)?.filter(|text| !text.is_empty()));
+    let face =
+        Face { username: given("username")?, icon_emoji: given("icon_emoji")?, icon_url: given("icon_url")? };
     if face.is_own() {
         return Ok(face);
     }

@@ -8,7 +8,7 @@ use crate::{
 /// Sets a channel's purpose.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let channel = channels::find(&cx, Family::Topic).await?.channel.id;
-    let value = cx.args.text("purpose")?.unwrap_or_default();
+    let value = cx.args.prose("purpose")?.unwrap_or_default();
     if value.chars().count() > CHARS_MAX {
         return Err("too_long".into());
     }

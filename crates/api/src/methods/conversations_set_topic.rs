@@ -8,7 +8,7 @@ pub(super) const CHARS_MAX: usize = 250;
 /// Sets a channel's topic.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let channel = channels::find(&cx, Family::Topic).await?.channel.id;
-    let value = cx.args.text("topic")?.unwrap_or_default();
+    let value = cx.args.prose("topic")?.unwrap_or_default();
     if value.chars().count() > CHARS_MAX {
         return Err("too_long".into());
     }

@@ -9,8 +9,8 @@
 )]
 
 mod accounts;
-mod appender;
 mod answers;
+mod appender;
 mod checks;
 mod conversations;
 mod forms;

@@ -67,6 +67,7 @@ async fn what_cannot_be_posted_is_refused() {
         (json!({"channel": "C00000000ZZZZ", "text": "x"}), "channel_not_found"),
         (json!({"channel": "C0000000000ZZ", "text": "x"}), "channel_not_found"),
         (json!({"channel": "#nowhere", "text": "x"}), "channel_not_found"),
+        (json!({"channel": "general\0", "text": "x"}), "channel_not_found"),
         (json!({"channel": general}), "no_text"),
         (json!({"channel": general, "text": "", "blocks": []}), "no_text"),
         (json!({"channel": general, "text": "x", "client_msg_id": "1"}), "invalid_arguments"),
@@ -86,6 +87,13 @@ async fn what_cannot_be_posted_is_refused() {
     ] {
         assert_eq!(world.refused(&world.ada, "chat.postMessage", args.clone()).await, expect, "{args}");
     }
+}
+
+#[tokio::test]
+async fn what_not_every_store_holds_is_dropped() {
+    let world = World::new().await;
+    let args = json!({"channel": world.general.to_string(), "text": "a\u{0}b"});
+    assert_eq!(world.call(&world.ada, "chat.postMessage", args).await["message"]["text"], "ab");
 }
 
 #[tokio::test]
