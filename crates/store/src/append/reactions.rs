@@ -59,11 +59,14 @@ pub(super) async fn remove(
     reactions.retain(|reaction| !reaction.users.is_empty());
     let topic = channel_topic(workspace, channel);
     let place = batch.next(topic).await?;
-    batch.write(
+    // At once: a later item of the batch may add it again, and statements are grouped at the end.
+    batch
+        .execute(
         "UPDATE reactions SET removed = 1, revision = revision + 1 WHERE workspace = $1 AND channel = $2 AND ts = $3 \
          AND name = $4 AND usr = $5",
         params![workspace, channel, ts, name, by.user].into(),
-    );
+    )
+    .await?;
     let change = ReactionChange { channel, ts, user: by.user, name, item_user: stored.message.author };
     batch.put_message(workspace, stored);
     batch.emit(topic, place, EventKind::ReactionRemoved(change));

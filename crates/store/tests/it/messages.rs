@@ -257,6 +257,19 @@ async fn reactions_are_sets_in_order_of_first_use() {
 }
 
 #[tokio::test]
+async fn a_reaction_given_taken_and_given_again_in_one_batch_is_there() {
+    let mut world = World::new().await;
+    let message = world.say(GENERAL, ANN, "nice").await;
+    let (channel, ts, name) = (GENERAL, message.ts, "wave".to_owned());
+    let give = || WriteKind::React { channel, ts, by: by(BO), name: name.clone() };
+    let take = || WriteKind::Unreact { channel, ts, by: by(BO), name: name.clone() };
+    world.batch(vec![give(), take(), give()]).await.unwrap();
+    assert_eq!(world.history(GENERAL).await[0].reactions.len(), 1);
+    world.batch(vec![take(), give(), take()]).await.unwrap();
+    assert_eq!(world.history(GENERAL).await[0].reactions, []);
+}
+
+#[tokio::test]
 async fn pages_of_history_follow_slacks_bounds() {
     let mut world = World::new().await;
     let mut ts = Vec::new();
