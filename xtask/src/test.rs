@@ -140,6 +140,15 @@ fn binary_steps(report: &mut Report, options: &Options) {
         e2e.env("PARLANCE_BIN", &binary).env("CHROMIUM", chromium);
         command(&mut e2e, Format::Vitest, TESTS_WITHIN)
     });
+    report.step("autobahn", || {
+        let kosoku = match peers::python() {
+            Ok(python) => python.with_file_name("kosoku"),
+            Err(missing) => return Ok(Verdict::Missing(format!("{missing:#}"))),
+        };
+        let mut test = cargo();
+        test.args(["test", "--workspace", "--test", "it", "--", "autobahn::"]).env("KOSOKU_BIN", kosoku);
+        command(&mut test, Format::Libtest, TESTS_WITHIN)
+    });
     report.step("crash", || {
         let mut test = cargo();
         test.args(["test", "--workspace", "--test", "it", "--", "crash::", "--nocapture"]);
@@ -154,5 +163,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
 fn cargo() -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(paths::root()).env("CARGO_TERM_COLOR", "never");
+    // A test's error is a sentence; where it came from is in the test.
+    command.env("RUST_LIB_BACKTRACE", "0");
     command
 }

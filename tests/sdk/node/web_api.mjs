@@ -1,7 +1,7 @@
 // @slack/web-api, unmodified, against a started server.
 import assert from 'node:assert/strict';
 import { ErrorCode, WebClient } from '@slack/web-api';
-import { api, finish, general, seed, test, unique, url } from './common.mjs';
+import { api, finish, general, seed, test, unique } from './common.mjs';
 
 const options = { slackApiUrl: api, retryConfig: { retries: 0 } };
 const bot = new WebClient(seed.bot.token, options);
@@ -109,7 +109,7 @@ await test('reactions', async () => {
   await ann.reactions.add({ channel, timestamp, name: 'thumbsup' });
   await bo.reactions.add({ channel, timestamp, name: 'thumbsup' });
   assert.equal(await refused(bo.reactions.add({ channel, timestamp, name: 'thumbsup' })), 'already_reacted');
-  assert.equal(await refused(bo.reactions.add({ channel, timestamp, name: 'no_such_emoji_x' })), 'invalid_name');
+  assert.equal(await refused(bo.reactions.add({ channel, timestamp, name: 'no emoji!' })), 'invalid_name');
   const { message } = await ann.reactions.get({ channel, timestamp, full: true });
   assert.equal(message.reactions.length, 1);
   assert.equal(message.reactions[0].count, 2);
@@ -283,11 +283,11 @@ await test('errors have codes', async () => {
   assert.equal(await refused(new WebClient(undefined, options).auth.test()), 'not_authed');
 });
 
-await test('a thousand people in a long message', async () => {
+await test('a text that is too long is cut with a warning', async () => {
   const channel = await channelOf(bot);
   const answer = await bot.chat.postMessage({ channel, text: 'x'.repeat(50_000) });
   assert.ok(answer.response_metadata.warnings.includes('message_truncated'));
-  assert.ok(url.length > 0);
+
 });
 
 finish();

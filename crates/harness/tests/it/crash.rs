@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -164,20 +164,24 @@ async fn kill(server: &mut Sandbox, load: &Load) -> Result<Kill> {
     let tries_before = load.operations.lock().unwrap().len();
     let in_flight = load.in_flight.load(Ordering::SeqCst);
     server.kill().await?;
+    // Everything that was out has failed by now, and counts as unresolved.
+    quiet(&load.in_flight, "requests to a dead server are out").await?;
     let at_us = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
     Ok(Kill { at_us, in_flight, tail: wal::tails(server.data())?, tries_before })
 }
 
 /// Waits until every operation without an answer was repeated and answered.
 async fn resolved(load: &Load) -> Result<()> {
-    let known = async {
-        while load.unresolved.load(Ordering::SeqCst) > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    quiet(&load.unresolved, "still unanswered").await
+}
+
+async fn quiet(counter: &AtomicUsize, what: &str) -> Result<()> {
+    let zero = async {
+        while counter.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        // Those that were repeated are out; what comes back from them is in the record a little later.
-        tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    tokio::time::timeout(Duration::from_secs(30), known).await.context("still unanswered after 30 s")
+    tokio::time::timeout(Duration::from_secs(30), zero).await.with_context(|| format!("{what} after 30 s"))
 }
 
 #[derive(Default)]

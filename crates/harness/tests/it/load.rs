@@ -22,7 +22,7 @@ pub(crate) struct Load {
     pub(crate) operations: Arc<Mutex<Vec<Operation>>>,
     /// Requests that are out and not answered.
     pub(crate) in_flight: Arc<AtomicUsize>,
-    /// Operations whose outcome is unknown and that are not repeated yet.
+    /// Operations that got no answer and were not yet repeated with one.
     pub(crate) unresolved: Arc<AtomicUsize>,
 }
 
@@ -148,24 +148,21 @@ impl Sender {
         let mut unknown = false;
         loop {
             self.load.up.wait_for(|up| *up).await?;
-            if unknown {
-                self.load.unresolved.fetch_sub(1, Ordering::SeqCst);
-            }
             let started = self.load.clock.now();
             self.load.in_flight.fetch_add(1, Ordering::SeqCst);
             let outcome = self.attempt(channel, &action, unknown).await;
-            self.load.in_flight.fetch_sub(1, Ordering::SeqCst);
             let ended = self.load.clock.now();
             self.record(channel, &action, (started, ended), outcome.clone());
+            let first_unknown = outcome == Outcome::Unknown && !unknown;
+            self.load.unresolved.fetch_add(usize::from(first_unknown), Ordering::SeqCst);
+            self.load.in_flight.fetch_sub(1, Ordering::SeqCst);
             match outcome {
-                Outcome::Done(ts) => return Ok(ts),
-                Outcome::Refused(error) => bail!("{action:?} in {channel} was refused with {error}"),
-                Outcome::Unknown => {
-                    unknown = true;
-                    self.load.unresolved.fetch_add(1, Ordering::SeqCst);
-                    // The news of the kill comes a little after the broken connection.
-                    tokio::task::yield_now().await;
+                Outcome::Done(ts) => {
+                    self.load.unresolved.fetch_sub(usize::from(unknown), Ordering::SeqCst);
+                    return Ok(ts);
                 }
+                Outcome::Refused(error) => bail!("{action:?} in {channel} was refused with {error}"),
+                Outcome::Unknown => unknown = true,
             }
         }
     }

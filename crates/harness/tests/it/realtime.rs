@@ -216,6 +216,11 @@ async fn typing_is_shown_to_others_and_moves_no_position() -> Result<()> {
     let general = server.channel("general")?;
     let (mut hers, _) = live(&ann).await?;
     let (mut his, _) = live(&bo).await?;
+    // A signal may be lost on a connection whose subscription is not through yet; an event shows that it is.
+    let fence = bo.post(general, "a fence").await?;
+    for socket in [&mut hers, &mut his] {
+        socket.until("the fence", |frame| frame["ts"] == fence.as_str()).await?;
+    }
     hers.send(&json!({"type": "typing", "channel": general})).await?;
     let typing = his.until("user_typing", |frame| frame["type"] == "user_typing").await?;
     assert_eq!(typing["channel"], general);
