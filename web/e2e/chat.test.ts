@@ -139,6 +139,7 @@ test("threads live beside the conversation, and their address can be reloaded", 
   await phone.message("third from Ann").locator(".thread-link", { hasText: "2 replies" }).waitFor();
   expect(await desk.feed().locator("article", { hasText: "and one from Ann" }).count()).toBe(0);
   await desk.screenshot("thread");
+  await desk.accessible();
   await desk.page.reload();
   await desk.online();
   await desk.thread().locator("article", { hasText: "and one from Ann" }).waitFor();
@@ -155,6 +156,7 @@ test("what is read on one device is read on the other", async () => {
   await desk.send(`@${ann.name} for you`);
   for (const device of [laptop, phone]) await device.entry(general).locator(".mentions", { hasText: "1" }).waitFor();
   await phone.screenshot("unread-phone");
+  await phone.accessible();
   const started = Date.now();
   await laptop.channel(general);
   await laptop.feed().locator(".new-line").waitFor();
@@ -170,10 +172,10 @@ test("Ctrl K goes anywhere, and a draft is still there on the way back", async (
   await laptop.page.getByRole("combobox").fill("rando");
   await laptop.page.keyboard.press("Enter");
   await laptop.page.waitForURL(`**/c/${random}`);
-  expect(await laptop.page.locator(".writer textarea").inputValue()).toBe("");
+  await expect.poll(() => laptop.page.locator(".writer textarea").inputValue()).toBe("");
   await laptop.page.goBack();
   await laptop.page.waitForURL(`**/c/${general}`);
-  expect(await laptop.page.locator(".writer textarea").inputValue()).toBe("half a thought");
+  await expect.poll(() => laptop.page.locator(".writer textarea").inputValue()).toBe("half a thought");
   await laptop.page.locator(".writer textarea").fill("");
 });
 

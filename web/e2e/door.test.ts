@@ -40,6 +40,7 @@ test("the first visitor sets the workspace up and owns it", async () => {
 
 test("an invitation brings in somebody else", async () => {
   await owner.page.getByRole("button", { name: "Invite people" }).click();
+  await owner.accessible();
   await owner.page.getByRole("dialog").getByRole("button", { name: "Create link" }).click();
   invitation = await owner.page.locator("[data-invite]").inputValue();
   expect(invitation).toContain(`${server.proxy.url}/invite/`);
@@ -48,6 +49,7 @@ test("an invitation brings in somebody else", async () => {
   await guest.page.getByRole("heading", { name: "Join Harbour Works" }).waitFor();
   await guest.page.getByText("Mara Okafor invited you.").waitFor();
   await guest.screenshot("invite");
+  await guest.accessible();
   await guest.page.fill("[name=real_name]", "Ivo Lindqvist");
   await guest.page.fill("[name=email]", "ivo@example.com");
   await guest.page.fill("[name=password]", "short");

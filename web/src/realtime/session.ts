@@ -219,6 +219,11 @@ export class Session {
     return channels;
   }
 
+  /** What a channel is that the person is not in. Throws when there is none for them. */
+  async look(channel: string): Promise<Channel> {
+    return (await this.call<Envelope & { channel: Channel }>("conversations.info", { channel })).channel;
+  }
+
   /** Creates a channel; its id. The person is in it. */
   async create(name: string, isPrivate: boolean): Promise<string> {
     const { channel } = await this.call<Envelope & { channel: Channel }>("conversations.create", { name, is_private: isPrivate });

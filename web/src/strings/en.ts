@@ -79,6 +79,7 @@ export const en = {
     pick: "Pick a conversation",
     pickLead: "Choose one on the left, or press Ctrl K to jump.",
     gone: "This conversation is not available",
+    notMember: "You are not in this channel yet.",
     goneLead: "It does not exist, or you are not a member of it.",
     archived: "This channel is archived. You can read it, but not write.",
     join: (name: string) => `Join #${name}`,
@@ -189,8 +190,8 @@ export const en = {
   },
 
   network: {
-    offline: "You are offline. What you write is kept and sent when you are back.",
-    reconnecting: "Reconnecting… What you write is kept and sent by itself.",
+    offline: "You are offline. What you write waits here.",
+    reconnecting: "Reconnecting… What you write waits here.",
     now: "Try now",
     refused: "The server does not accept this page any more. Reload it.",
     reload: "Reload",

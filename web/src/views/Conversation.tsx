@@ -26,7 +26,7 @@ if (typeof window !== "undefined") {
 /** One conversation: its messages and the place to write. */
 export function Conversation({ id }: { id: string }) {
   const it = useWorkspace((state) => state.conversations[id]);
-  if (it === undefined || it.gone) return <Gone />;
+  if (it === undefined || it.gone) return <Gone key={id} id={id} />;
   return <Open key={id} channel={it.channel} />;
 }
 
@@ -69,18 +69,27 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
   const looks = useSignal(focused);
   const unread = useWorkspace((state) => state.conversations[id] !== undefined && hasUnreads(state.conversations[id]));
   const latest = useWorkspace((state) => state.conversations[id]?.latest);
-  const [line, setLine] = useState(() => session.state.get().conversations[id]?.lastRead);
+  const [line, setLine] = useState(() => {
+    const it = session.state.get().conversations[id];
+    return it !== undefined && hasUnreads(it) ? it.lastRead : undefined;
+  });
   const seen = useRef(false);
   useEffect(() => {
-    if (atEnd && looks && unread) session.read(id);
-    if (atEnd && looks) seen.current = true;
-  }, [atEnd, looks, unread, latest, id, session]);
-  useEffect(() => {
-    if (looks || !seen.current) return;
-    // From here on everything that comes is new.
-    seen.current = false;
-    setLine(session.state.get().conversations[id]?.lastRead);
+    const it = session.state.get().conversations[id];
+    if (it === undefined) return;
+    if (!looks && seen.current) {
+      // From here on everything that comes is new.
+      seen.current = false;
+      setLine(it.lastRead);
+    }
+    // They are back and nothing has come.
+    if (looks && !hasUnreads(it)) setLine((was) => (was === it.lastRead ? undefined : was));
   }, [looks, id, session]);
+  useEffect(() => {
+    if (!atEnd || !looks) return;
+    seen.current = true;
+    if (unread) session.read(id);
+  }, [atEnd, looks, unread, latest, id, session]);
   return line;
 }
 
@@ -146,10 +155,11 @@ function Intro({ channel, title }: { channel: Channel; title: string }) {
     : channel.is_im || channel.is_mpim
       ? [t.conversation.startDirect(title), t.conversation.startDirectLead]
       : [t.conversation.startChannel(title), t.conversation.startChannelLead];
+  // No heading: a feed has articles only.
   return (
     <div className="intro">
-      <h2>{head}</h2>
-      <p>{channel.purpose?.value || lead}</p>
+      <strong>{head}</strong>
+      {channel.purpose?.value || lead}
     </div>
   );
 }
@@ -181,12 +191,25 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
   );
 }
 
-function Gone() {
+/** A conversation that the person is not in: a public channel can be joined, the rest is not told apart. */
+function Gone({ id }: { id: string }) {
+  const session = useSession();
+  const [found, setFound] = useState<Channel | "nothing" | undefined>(undefined);
+  useEffect(() => {
+    session.look(id).then(setFound, () => setFound("nothing"));
+  }, [session, id]);
+  if (found === undefined) return <section className="pane conversation" />;
+  const open = found !== "nothing" && found.is_channel && !found.is_archived ? found : undefined;
   return (
     <section className="pane conversation">
       <div className="empty">
-        <h2>{t.conversation.gone}</h2>
-        <p>{t.conversation.goneLead}</p>
+        <h2>{open ? `#${open.name}` : t.conversation.gone}</h2>
+        <p>{open ? open.purpose?.value || open.topic?.value || t.conversation.notMember : t.conversation.goneLead}</p>
+        {open && (
+          <button type="button" className="button primary" onClick={() => void session.join(id).catch(notifyFailure)}>
+            {t.conversation.join(open.name ?? "")}
+          </button>
+        )}
         <button type="button" className="button" onClick={() => navigate({ name: "home" })}>
           {t.back}
         </button>

@@ -43,7 +43,7 @@ export const MessageRow = memo(
     return (
       <>
         {(item.day !== undefined || item.fresh) && (
-          <div className={item.fresh ? "divider new-line" : "divider"} role="separator">
+          <div className={item.fresh ? "divider new-line" : "divider"}>
             {item.day !== undefined && <span>{dayName(item.day, now)}</span>}
             <i />
             {item.fresh && <b>{t.conversation.newLine}</b>}
@@ -213,7 +213,7 @@ function ReactionChip({ reaction, mine, disabled, onToggle }: { reaction: Reacti
   const names = useWorkspace((state) => reaction.users.slice(0, NAMES_MAX).map((id) => (id === state.self?.id ? t.you : nameOf(state.users[id]))), sameItems);
   const label = t.message.reactedWith(t.people(names, reaction.count - names.length), reaction.name);
   return (
-    <button type="button" className={mine ? "reaction mine" : "reaction"} aria-pressed={mine} aria-label={label} title={label} disabled={disabled} data-reaction={reaction.name} onClick={onToggle}>
+    <button type="button" className={mine ? "reaction mine" : "reaction"} aria-pressed={mine} title={label} disabled={disabled} data-reaction={reaction.name} onClick={onToggle}>
       <Emoji name={reaction.name} />
       <span className="count">{reaction.count}</span>
     </button>

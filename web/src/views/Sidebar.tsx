@@ -93,9 +93,10 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
         {section(t.sidebar.direct, t.sidebar.newMessage, () => setOpen("people"), direct)}
       </div>
       <footer>
-        <button ref={account} type="button" className="account" aria-label={t.sidebar.account} aria-expanded={open === "menu"} onClick={() => setOpen(open === "menu" ? undefined : "menu")}>
+        <button ref={account} type="button" className="account" aria-expanded={open === "menu"} onClick={() => setOpen(open === "menu" ? undefined : "menu")}>
           <Avatar user={self} size={28} />
           <span className="account-name">{nameOf(self)}</span>
+          <span className="sr-only">{t.sidebar.account}</span>
           <LinkDot />
         </button>
         <button type="button" className="icon-button" aria-label={t.sidebar.invite} title={t.sidebar.invite} onClick={() => setOpen("invite")}>
