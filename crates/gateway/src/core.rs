@@ -30,7 +30,7 @@ use tokio::{
     task::spawn_local,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 use wire::realtime::CloseCode;
 
 use crate::{
@@ -106,6 +106,9 @@ pub(crate) struct Shell {
     traces: AtomicU64,
     /// Gauges as this loop has set them: sessions of each protocol, topics, queued bytes.
     shown: RefCell<[i64; 4]>,
+    /// Sockets whose session has not started yet.
+    booting: RefCell<usize>,
+    /// Sockets whose session is over and that are being closed.
     lingering: RefCell<usize>,
 }
 
@@ -132,6 +135,7 @@ pub(crate) async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>) {
         signal_waits: Notify::new(),
         traces: AtomicU64::new(1),
         shown: RefCell::default(),
+        booting: RefCell::new(0),
         lingering: RefCell::new(0),
     });
     spawn_local(tick(Rc::clone(&shell)));
@@ -297,9 +301,12 @@ impl Shell {
             self.refuse(adopted, code, reason);
             return;
         }
+        *self.booting.borrow_mut() += 1;
         let shell = Rc::clone(self);
         spawn_local(async move {
-            if let Err((socket, code, reason)) = shell.boot(adopted, early, protocol, ticket, origin).await {
+            let result = shell.boot(adopted, early, protocol, ticket, origin).await;
+            *shell.booting.borrow_mut() -= 1;
+            if let Err((socket, code, reason)) = result {
                 shell.refuse(socket, code, reason);
             }
         });
@@ -315,6 +322,7 @@ impl Shell {
         origin: Option<String>,
     ) -> Result<(), (Socket, CloseCode, &'static str)> {
         let call = self.call();
+        let asked_ms = self.now_ms();
         let booting = async {
             // The semaphore is never closed.
             let _turn = self.boots.acquire().await.ok();
@@ -332,7 +340,7 @@ impl Shell {
             return Err((socket, CloseCode::Ticket, "protocol"));
         }
         let session = boot.session;
-        let key = match self.with_work(|hub| hub.add(socket, boot)) {
+        let key = match self.with_work(|hub| hub.add(socket, boot, asked_ms)) {
             Ok(key) => key,
             Err((error, socket)) => {
                 let code = match error {
@@ -371,8 +379,7 @@ impl Shell {
 
     /// What the choice of a loop for the next socket goes by.
     fn show_load(&self) {
-        // Sessions that boot are not counted for the moment; they are few and start soon.
-        let sockets = self.hub.borrow().len() + *self.lingering.borrow();
+        let sockets = self.hub.borrow().len() + *self.booting.borrow() + *self.lingering.borrow();
         self.load.sockets.store(sockets, Ordering::Relaxed);
     }
 
@@ -529,6 +536,9 @@ impl Shell {
         metrics.pages.inc_by(counts.pages);
         metrics.holes.inc_by(counts.repairs);
         metrics.footing_lost.inc_by(counts.footing_lost);
+        if counts.footing_lost > 0 {
+            error!(sessions = counts.footing_lost, "live sessions were out of place and catch up");
+        }
         let before = std::mem::replace(&mut *self.shown.borrow_mut(), now);
         let [own, rtm, topics, queued] = std::array::from_fn(|at| {
             now.get(at).copied().unwrap_or_default() - before.get(at).copied().unwrap_or_default()

@@ -35,8 +35,10 @@ use crate::{
 };
 
 /// Credentials that were revoked lately: a boot that was under way meanwhile must not start a session.
-/// Full: the oldest is forgotten; a boot takes a few seconds at most, so that is harmless.
+/// Full: the oldest is forgotten.
 const REVOKED_MAX: usize = 4_096;
+/// How long a revocation is remembered, milliseconds: longer than any boot takes.
+const REVOKED_FOR_MS: u64 = 60_000;
 
 /// Bounds of one loop.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +148,8 @@ pub struct Hub<S> {
     users: HashMap<(WorkspaceId, UserId), Few>,
     /// All sessions, by credential.
     credentials: HashMap<CredentialId, Few>,
-    revoked: VecDeque<CredentialId>,
+    /// With the time of the revocation.
+    revoked: VecDeque<(CredentialId, u64)>,
     /// Topics with something to write.
     queue: VecDeque<Index>,
     /// Sessions that wait for a read.
@@ -300,16 +303,18 @@ impl<S: Sink> Hub<S> {
         self.sessions.get(index).map(|session| SessionKey { index, serial: session.serial })
     }
 
-    /// Starts a session: says hello, and lets an RTM session follow its topics at once.
+    /// Starts a session: says hello, and lets an RTM session follow its topics at once. The boot was asked
+    /// for at `asked_ms`.
     ///
     /// # Errors
     /// [`AddError`], with the socket.
-    pub fn add(&mut self, sink: S, boot: Boot) -> Result<SessionKey, (AddError, S)> {
-        if self.revoked.contains(&boot.actor.credential) {
+    pub fn add(&mut self, sink: S, boot: Boot, asked_ms: u64) -> Result<SessionKey, (AddError, S)> {
+        let credential = boot.actor.credential;
+        if self.revoked.iter().any(|&(revoked, at_ms)| revoked == credential && at_ms >= asked_ms) {
             return Err((AddError::Revoked, sink));
         }
         let serial = self.next_serial;
-        let (workspace, user, credential) = (boot.actor.workspace, boot.actor.user, boot.actor.credential);
+        let (workspace, user) = (boot.actor.workspace, boot.actor.user);
         let own = TopicId::User(user);
         let booted = boot.topics.iter().find(|(topic, _)| *topic == own).map_or(Seq::ZERO, |(_, at)| at.seq);
         let mut topics = boot.topics;
@@ -362,10 +367,11 @@ impl<S: Sink> Hub<S> {
     pub fn revoke(&mut self, credentials: &[CredentialId]) -> usize {
         let mut ended = 0;
         for &credential in credentials {
-            if self.revoked.len() >= REVOKED_MAX {
+            let old = self.revoked.front().is_some_and(|&(_, at_ms)| at_ms + REVOKED_FOR_MS < self.now_ms);
+            if old || self.revoked.len() >= REVOKED_MAX {
                 self.revoked.pop_front();
             }
-            self.revoked.push_back(credential);
+            self.revoked.push_back((credential, self.now_ms));
             for index in self.credentials.get(&credential).cloned().unwrap_or_default() {
                 self.close(index, CloseCode::Revoked);
                 ended += 1;

@@ -152,18 +152,32 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    /// Serves a few hundred sockets. Returns whether there is more to do.
+    /// Serves a few hundred sockets, of one large topic or of several small ones. Returns whether there is
+    /// more to do.
     pub fn step(&mut self, now: Micros) -> bool {
-        let Some(at) = self.queue.pop_front() else { return false };
-        let Some(view) = self.topics.get_mut(at) else { return !self.queue.is_empty() };
+        let mut left = SLICE_SOCKETS;
+        while left > 0
+            && let Some(at) = self.queue.pop_front()
+        {
+            left = self.serve(at, left, now);
+        }
+        !self.queue.is_empty()
+    }
+
+    /// Serves up to `left` sockets of a topic. Returns how many others may still be served.
+    fn serve(&mut self, at: Index, left: usize, now: Micros) -> usize {
+        let Some(view) = self.topics.get_mut(at) else { return left };
         view.queued = false;
+        let mut served = 1;
         if view.start_job()
             && let Some(mut job) = view.job.take()
         {
+            let before = job.cursor.min(view.followers.len());
             let done = match &job.load {
-                Load::Events(..) => self.write_events(at, &mut job),
-                Load::Signal(_) => self.write_signal(at, &mut job),
+                Load::Events(..) => self.write_events(at, &mut job, left),
+                Load::Signal(_) => self.write_signal(at, &mut job, left),
             };
+            served = (before - job.cursor.min(before)).max(1);
             if done {
                 self.finish(at, job, now);
             } else if let Some(view) = self.topics.get_mut(at) {
@@ -174,17 +188,16 @@ impl<S: Sink> Hub<S> {
         if self.topics.get(at).is_some_and(|view| view.job.is_some() || view.has_work()) {
             self.enqueue(at);
         }
-        !self.queue.is_empty()
+        left.saturating_sub(served)
     }
 
     /// Writes a batch to the next followers. Returns whether all have it.
-    fn write_events(&mut self, at: Index, job: &mut Job) -> bool {
+    fn write_events(&mut self, at: Index, job: &mut Job, mut left: usize) -> bool {
         let Load::Events(batch, _) = &mut job.load else { return true };
         let Some(view) = self.topics.get_mut(at) else { return true };
         let generation = view.generation();
         let (first, last) = (batch.first(), batch.last());
         let mut cursor = job.cursor.min(view.followers.len());
-        let mut left = SLICE_SOCKETS;
         let mut lost: Vec<(Index, Seq)> = Vec::new();
         while cursor > 0 && left > 0 {
             cursor -= 1;
@@ -221,7 +234,7 @@ impl<S: Sink> Hub<S> {
     }
 
     /// Writes a signal to the next followers. Returns whether all have it.
-    fn write_signal(&mut self, at: Index, job: &mut Job) -> bool {
+    fn write_signal(&mut self, at: Index, job: &mut Job, left: usize) -> bool {
         let Load::Signal(signal) = &job.load else { return true };
         let Some(view) = self.topics.get(at) else { return true };
         let bytes = codec::frame(Opcode::Text, &signal.body);
@@ -230,7 +243,7 @@ impl<S: Sink> Hub<S> {
             SignalKind::Ephemeral => Kind::Keep,
         };
         let end = job.cursor.min(view.followers.len());
-        let start = end.saturating_sub(SLICE_SOCKETS);
+        let start = end.saturating_sub(left);
         for follower in view.followers.get(start..end).unwrap_or_default().iter().rev() {
             let Some(session) = self.sessions.get_mut(follower.session) else { continue };
             let wanted = kind == Kind::Keep || follower.mode == Mode::Live;

@@ -103,7 +103,12 @@ impl<S: Sink> Hub<S> {
             return Flushed::Broken;
         }
         let Some(session) = self.sessions.get_mut(key.index) else { return Flushed::Broken };
+        let before = session.waiting_bytes();
         let flushed = session.flush(&mut self.shared);
+        if session.waiting_bytes() < before {
+            // The peer takes what it gets, however slowly: that is a sign of life.
+            session.heard_ms = self.now_ms;
+        }
         match flushed {
             Flushed::Broken => drop(self.detach(key.index)),
             Flushed::Empty | Flushed::Full => self.make_ready(key.index),

@@ -92,10 +92,6 @@ async fn nothing_reaches_a_revoked_session() {
     assert!(matches!(own.message().await, Message::Close(Some(close)) if u16::from(close.code) == 4500));
     assert_eq!(rtm.frame().await["type"], "error");
     assert_eq!(rtm.close_code().await, 4500);
-    // Also not one that was about to start.
-    let ticket = world.ticket(user(1), Protocol::Own);
-    let mut late = world.adopt(AdoptedSocketPlan::new(ticket, Protocol::Own)).await;
-    assert_eq!(late.close_code().await, 4500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
