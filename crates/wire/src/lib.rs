@@ -4,6 +4,7 @@
 //! and blocks go out byte for byte as they came in. Key names and types are Slack's.
 
 pub mod conversation;
+pub mod emoji;
 pub mod event;
 pub mod json;
 pub mod message;

@@ -1,5 +1,6 @@
 use model::Ts;
 use store::{Refusal, WriteKind};
+use wire::emoji;
 
 use crate::{
     call::Cx,
@@ -7,9 +8,6 @@ use crate::{
     errors::Failure,
     reply::Reply,
 };
-
-/// Longest name of an emoji, bytes.
-const NAME_BYTES_MAX: usize = 100;
 
 /// Puts an emoji under a message.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
@@ -24,13 +22,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
 pub(super) fn name(cx: &Cx) -> Result<String, Failure> {
     let text = cx.args.required("name", "invalid_name")?;
     let name = text.trim_matches(':');
-    let (plain, tone) = name.split_once("::").unwrap_or((name, "skin-tone-2"));
-    let good = |c: char| c.is_alphanumeric() && !c.is_uppercase() || matches!(c, '_' | '-' | '+' | '\'');
-    let toned = matches!(tone, "skin-tone-2" | "skin-tone-3" | "skin-tone-4" | "skin-tone-5" | "skin-tone-6");
-    if plain.is_empty() || name.len() > NAME_BYTES_MAX || !plain.chars().all(good) || !toned {
-        return Err("invalid_name".into());
-    }
-    Ok(name.to_owned())
+    if emoji::is_name(name) { Ok(name.to_owned()) } else { Err("invalid_name".into()) }
 }
 
 /// The message that a reaction is about. Files cannot be reacted to yet.

@@ -83,7 +83,9 @@ async fn every_key_has_slacks_type() {
     let general = world.general.to_string();
     let (bob, eve) = (world.bob.id.to_string(), world.eve.id.to_string());
     let ts = world.post(&world.ada, &general, "x").await;
-    world.call(&world.bob, "reactions.add", json!({"channel": general, "timestamp": ts, "name": "x"})).await;
+    world
+        .call(&world.bob, "reactions.add", json!({"channel": general, "timestamp": ts, "name": "eyes"}))
+        .await;
     world
         .call(&world.bob, "chat.postMessage", json!({"channel": general, "text": "r", "thread_ts": ts}))
         .await;

@@ -41,8 +41,8 @@ async fn a_private_channel_does_not_exist_for_others() {
         ("chat.delete", json!({"channel": secret, "ts": ts})),
         ("chat.getPermalink", json!({"channel": secret, "message_ts": ts})),
         ("chat.postEphemeral", json!({"channel": secret, "user": user, "text": "x"})),
-        ("reactions.add", json!({"channel": secret, "timestamp": ts, "name": "x"})),
-        ("reactions.remove", json!({"channel": secret, "timestamp": ts, "name": "x"})),
+        ("reactions.add", json!({"channel": secret, "timestamp": ts, "name": "eyes"})),
+        ("reactions.remove", json!({"channel": secret, "timestamp": ts, "name": "eyes"})),
         ("reactions.get", json!({"channel": secret, "timestamp": ts})),
         ("parlance.journey", json!({"channel": secret, "ts": ts})),
     ] {
