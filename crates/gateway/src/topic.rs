@@ -107,7 +107,7 @@ pub struct TopicView {
     /// The followers.
     pub followers: Vec<Follower>,
     /// The fan-out under way.
-    pub job: Option<Job>,
+    pub job: Option<Box<Job>>,
     /// It stands in the loop's queue of topics to work on.
     pub queued: bool,
     /// Since when nobody follows it, milliseconds of the loop's time.
@@ -248,6 +248,10 @@ impl TopicView {
                 break;
             }
         }
+        if self.pending.is_empty() {
+            // Most topics are quiet most of the time: they hold no memory for what may come.
+            self.pending = VecDeque::new();
+        }
         let load = match (Batch::new(events), self.signals.is_empty()) {
             (Some(batch), _) => {
                 self.started = batch.last();
@@ -259,7 +263,7 @@ impl TopicView {
             },
             (None, true) => return false,
         };
-        self.job = Some(Job { load, cursor: self.followers.len(), sockets: 0 });
+        self.job = Some(Box::new(Job { load, cursor: self.followers.len(), sockets: 0 }));
         true
     }
 

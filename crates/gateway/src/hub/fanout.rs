@@ -179,7 +179,7 @@ impl<S: Sink> Hub<S> {
             };
             served = (before - job.cursor.min(before)).max(1);
             if done {
-                self.finish(at, job, now);
+                self.finish(at, *job, now);
             } else if let Some(view) = self.topics.get_mut(at) {
                 view.job = Some(job);
             }
