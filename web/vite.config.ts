@@ -17,5 +17,6 @@ export default defineConfig({
     cssCodeSplit: false,
     sourcemap: false,
   },
-  test: { include: ["src/**/*.test.{ts,tsx}"], environment: "node" },
+  // A property test takes its time on a busy machine.
+  test: { include: ["src/**/*.test.{ts,tsx}"], environment: "node", testTimeout: 120_000 },
 });

@@ -27,7 +27,7 @@ export type Input =
   /** A snapshot is being fetched: events from here on are remembered until it comes. `log` undefined: a boot. */
   | { type: "fetching"; log?: LogKey }
   /** It did not come. */
-  | { type: "fetch_failed"; log?: LogKey }
+  | { type: "fetch_failed"; log?: LogKey; refused?: string }
   | { type: "booted"; boot: Boot }
   | { type: "page"; log: LogKey; epoch: number; page: Omit<Page, "v">; p: EventPosition | undefined }
   | { type: "users"; users: readonly User[] }
@@ -68,7 +68,7 @@ function next(state: State, input: Input, effects: Effect[]): State {
     case "fetching":
       return hold(state, input.log, 1);
     case "fetch_failed":
-      return failed(hold(state, input.log, -1), input.log);
+      return failed(hold(state, input.log, -1), input.log, input.refused);
     case "booted":
       return applyBoot(state, input.boot, effects);
     case "page":
@@ -240,9 +240,10 @@ function hold(state: State, log: LogKey | undefined, by: 1 | -1): State {
   return next;
 }
 
-function failed(state: State, log: LogKey | undefined): State {
+function failed(state: State, log: LogKey | undefined, refused: string | undefined): State {
   const load = log === undefined ? undefined : state.loads[log];
-  return load === undefined ? state : { ...state, loads: { ...state.loads, [log!]: { ...load, failed: true } } };
+  if (load === undefined) return state;
+  return { ...state, loads: { ...state.loads, [log!]: { ...load, failed: true, ...(refused === undefined ? {} : { refused }) } } };
 }
 
 /** Applies again what was applied while the snapshot was on its way and is not in it. */

@@ -27,13 +27,17 @@ const CONTEXT = 30;
 const LOGS_MAX = 16;
 /** A conversation is marked read at most once in this time. */
 const MARK_EVERY_MS = 700;
+/** A conversation with more messages than this is not kept when another is opened. */
+const ROWS_KEPT_MAX = 600;
+/** What the server sends within this time is shown together, milliseconds. */
+const FRAMES_MS = 16;
 /** People that are fetched at the start, in pages of 500; others when they say something. */
 const USER_PAGES_MAX = 20;
 
 export interface SessionPorts {
   world: World;
   call: Call;
-  storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  storage: Storage;
 }
 
 export class Session {
@@ -45,7 +49,11 @@ export class Session {
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
   private readonly asked = new Set<string>();
+  /** The cursors that are on their way to the server, and whether they moved meanwhile. */
   private readonly marks = new Map<string, { ts: Ts; due: boolean }>();
+  private saved = new Set<string>();
+  private frames: Input[] = [];
+  private cancelFrames: (() => void) | undefined;
   private booting = false;
   private stopped = false;
   private cancelTyping: (() => void) | undefined;
@@ -54,8 +62,11 @@ export class Session {
     const { world, call } = ports;
     this.socket = new Link(world, call, {
       positions: () => this.positions(),
-      connected: () => this.dispatch({ type: "connected" }),
-      frame: (frame) => this.dispatch({ type: "frame", frame, now: world.now() }),
+      connected: () => {
+        this.flush();
+        this.dispatch({ type: "connected" });
+      },
+      frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
       state: (state) => this.linked(state),
     });
     this.outbox = new Outbox({
@@ -99,7 +110,7 @@ export class Session {
     this.remember(key);
     const log = this.state.get().logs[key];
     const load = this.state.get().loads[key];
-    if (log?.loaded || (load !== undefined && load.busy > 0)) return;
+    if (log?.loaded || load?.refused !== undefined || (load !== undefined && load.busy > 0)) return;
     void (threadOf(key) === undefined ? this.loadChannel(key) : this.loadThread(key));
   }
 
@@ -132,27 +143,30 @@ export class Session {
     const ts = it.latest;
     this.dispatch({ type: "guess_read", channel, ts });
     const mark = this.marks.get(channel);
-    if (mark !== undefined) {
+    if (mark === undefined) void this.mark(channel, ts);
+    else {
       mark.ts = ts;
       mark.due = true;
-      return;
     }
-    this.marks.set(channel, { ts, due: false });
-    this.mark(channel, ts);
   }
 
-  private mark(channel: string, ts: Ts): void {
-    void this.call("conversations.mark", { channel, ts }).catch((thrown: unknown) => {
-      // Unread again on the other devices; the next message read here tells them.
-      if (failureOf(thrown).kind !== "refused") this.marks.set(channel, { ts, due: true });
-    });
-    this.ports.world.after(MARK_EVERY_MS, () => {
-      const mark = this.marks.get(channel);
-      if (mark?.due && !this.stopped) {
-        mark.due = false;
-        this.mark(channel, mark.ts);
-      } else this.marks.delete(channel);
-    });
+  /** Tells the server, and again while the cursor moves or the server does not answer. */
+  private async mark(channel: string, ts: Ts): Promise<void> {
+    const mark = { ts, due: true };
+    this.marks.set(channel, mark);
+    for (let attempt = 0; mark.due && !this.stopped; ) {
+      mark.due = false;
+      let wait = MARK_EVERY_MS;
+      try {
+        await this.call("conversations.mark", { channel, ts: mark.ts });
+        attempt = 0;
+      } catch (thrown) {
+        mark.due = failureOf(thrown).kind !== "refused";
+        wait += fullJitterMs(attempt++, 1_000, 30_000, this.ports.world.random());
+      }
+      await new Promise<void>((resolve) => this.ports.world.after(wait, resolve));
+    }
+    this.marks.delete(channel);
   }
 
   // --- Writing ------------------------------------------------------------------------------------
@@ -290,12 +304,35 @@ export class Session {
 
   // --- Inside -------------------------------------------------------------------------------------
 
-  private dispatch(input: Input): void {
+  /** The first frame is shown at once; those that follow close behind are shown together. */
+  private receive(input: Input): void {
+    if (this.cancelFrames === undefined) this.dispatch(input);
+    else this.frames.push(input);
+    this.cancelFrames ??= this.ports.world.after(FRAMES_MS, () => this.flush());
+  }
+
+  private flush(): void {
+    this.cancelFrames?.();
+    this.cancelFrames = undefined;
+    const frames = this.frames;
+    if (frames.length === 0) return;
+    this.frames = [];
+    this.dispatch(...frames);
+    this.cancelFrames = this.ports.world.after(FRAMES_MS, () => this.flush());
+  }
+
+  private dispatch(...inputs: Input[]): void {
     if (this.stopped) return;
-    const step = apply(this.state.get(), input);
-    this.state.set(step.state);
-    for (const effect of step.effects) this.run(effect);
-    if (this.cancelTyping === undefined && Object.keys(step.state.typing).length > 0) {
+    let state = this.state.get();
+    const effects: Effect[] = [];
+    for (const input of inputs) {
+      const step = apply(state, input);
+      state = step.state;
+      effects.push(...step.effects);
+    }
+    this.state.set(state);
+    for (const effect of effects) this.run(effect);
+    if (this.cancelTyping === undefined && Object.keys(state.typing).length > 0) {
       this.cancelTyping = this.ports.world.after(1_000, () => {
         this.cancelTyping = undefined;
         this.dispatch({ type: "typing_expired", now: this.ports.world.now() });
@@ -428,8 +465,8 @@ export class Session {
         this.dispatch({ type: "page", log: key, epoch, page, p });
         return;
       } catch (thrown) {
-        this.dispatch({ type: "fetch_failed", log: key });
         const failure = failureOf(thrown);
+        this.dispatch({ type: "fetch_failed", log: key, ...(failure.kind === "refused" ? { refused: failure.error } : {}) });
         if (failure.kind === "refused") return;
         const wait = failure.kind === "later" ? failure.afterMs : fullJitterMs(attempt, 1_000, 15_000, this.ports.world.random());
         await new Promise<void>((resolve) => this.ports.world.after(wait, resolve));
@@ -444,22 +481,29 @@ export class Session {
     if (at >= 0) this.opened.splice(at, 1);
     this.opened.unshift(key);
     for (const old of this.opened.splice(LOGS_MAX)) this.dispatch({ type: "unload", log: old });
+    for (const other of this.opened) {
+      const long = (this.state.get().logs[other]?.rows.length ?? 0) > ROWS_KEPT_MAX;
+      if (long && channelOf(other) !== channelOf(key)) this.dispatch({ type: "unload", log: other });
+    }
   }
 
-  private outboxKey(): string {
-    return `parlance.outbox.${this.state.get().self?.id ?? ""}`;
+  /** One entry per message, because other windows of this browser keep theirs in the same place. */
+  private outboxKey(id: string): string {
+    return `parlance.outbox.${this.state.get().self?.id ?? ""}.${id}`;
   }
 
   private saveOutbox(pending: Pending[]): void {
-    if (pending.length === 0) this.ports.storage.removeItem(this.outboxKey());
-    else this.ports.storage.setItem(this.outboxKey(), JSON.stringify(pending));
+    const { storage } = this.ports;
+    for (const it of pending) storage.setItem(this.outboxKey(it.id), JSON.stringify(it));
+    for (const id of this.saved) if (!pending.some((it) => it.id === id)) storage.removeItem(this.outboxKey(id));
+    this.saved = new Set(pending.map((it) => it.id));
   }
 
   private loadOutbox(): Pending[] {
-    try {
-      return JSON.parse(this.ports.storage.getItem(this.outboxKey()) ?? "[]") as Pending[];
-    } catch {
-      return [];
-    }
+    const { storage } = this.ports;
+    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? "").filter((key) => key.startsWith(this.outboxKey("")));
+    const pending = keys.map((key) => JSON.parse(storage.getItem(key) ?? "null") as Pending | null).filter((it) => it !== null);
+    this.saved = new Set(pending.map((it) => it.id));
+    return pending.sort((a, b) => a.created - b.created);
   }
 }

@@ -92,8 +92,8 @@ export interface State {
   memberships: Readonly<Record<string, { g: number; s: number }>>;
   topics: Readonly<Record<TopicId, TopicState>>;
   logs: Readonly<Record<LogKey, Log>>;
-  /** Snapshots that are being fetched, and whether the last one failed. */
-  loads: Readonly<Record<LogKey, { busy: number; failed: boolean }>>;
+  /** Snapshots that are being fetched, whether the last one failed, and if the server refused it, how. */
+  loads: Readonly<Record<LogKey, { busy: number; failed: boolean; refused?: string }>>;
   pending: Readonly<Record<LogKey, readonly Pending[]>>;
   /** Who types where, until when (milliseconds since 1970). */
   typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;

@@ -9,6 +9,7 @@ import { threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
 import { t } from "../strings";
+import { errorText } from "../strings/en";
 import { parseMrkdwn, plainText } from "../text/mrkdwn";
 import type { Ts } from "../wire/types";
 import { compareTs } from "../wire/types";
@@ -48,8 +49,9 @@ export function MessageList(props: Props) {
   const session = useSession();
   const log = useWorkspace((state) => state.logs[logKey] ?? emptyLog);
   const failed = useWorkspace((state) => state.loads[logKey]?.failed ?? false);
+  const refused = useWorkspace((state) => state.loads[logKey]?.refused);
   useEffect(() => session.open(logKey), [session, logKey, log.loaded]);
-  if (!log.loaded) return <Skeleton failed={failed} />;
+  if (!log.loaded) return <Skeleton failed={failed} refused={refused} />;
   // A replaced log is another list: positions in the old one mean nothing.
   return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} />;
 }
@@ -228,7 +230,7 @@ function Announcer({ items, self, active }: { items: readonly Item[]; self: stri
 }
 
 /** Grey lines, only when loading takes longer than a moment. */
-function Skeleton({ failed }: { failed: boolean }) {
+function Skeleton({ failed, refused }: { failed: boolean; refused: string | undefined }) {
   const [shown, setShown] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setShown(true), 300);
@@ -238,7 +240,7 @@ function Skeleton({ failed }: { failed: boolean }) {
     return (
       <div className="empty" role="status">
         <h2>{t.conversation.failed}</h2>
-        <p>{t.conversation.failedLead}</p>
+        <p>{refused === undefined ? t.conversation.failedLead : errorText(refused)}</p>
       </div>
     );
   }
