@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use model::{Principal, TraceId, WorkspaceId};
 use rpc::Call;
 use runtime::Tasks;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     errors::Failure,
@@ -18,6 +18,11 @@ use crate::{
     rates::{self, RateKey},
     role::{Config, Deps, RateLimits},
 };
+
+/// See [`App::large_bodies`]: 64 MiB.
+const LARGE_BODIES_MAX: usize = 64;
+/// See [`App::strangers_bodies`]: 8 MiB.
+const STRANGERS_BODIES_MAX: usize = 8;
 
 /// The role's state: its ports, its limits, its metrics. Nothing in it outlives a restart.
 pub struct App {
@@ -35,6 +40,10 @@ pub struct App {
     pub attempts: Limits<rates::Attempt>,
     /// Read cursors on their way to the store.
     pub marks: Marks,
+    /// Large bodies of authenticated callers that may be read at once. Others wait as long as a body may take.
+    pub large_bodies: Semaphore,
+    /// The same of callers who may show a token in the body, or none.
+    pub strangers_bodies: Semaphore,
     /// Metrics.
     pub metrics: ApiMetrics,
     methods: HashMap<&'static str, &'static Method>,
@@ -50,6 +59,8 @@ impl App {
             passwords: Passwords::default(),
             attempts: Limits::default(),
             marks: Marks::default(),
+            large_bodies: Semaphore::new(LARGE_BODIES_MAX),
+            strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
             metrics: deps.metrics.register("api", ApiMetrics::register),
             methods: METHODS.iter().map(|method| (method.name, method)).collect(),
             limits: Limits::default(),

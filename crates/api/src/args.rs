@@ -7,13 +7,19 @@ use futures_util::stream;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use crate::errors::Failure;
 
 /// Largest body, bytes. What is longer is refused with `request_too_large`.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
-/// How much of a too long body is read and thrown away, so that its sender gets to see the answer.
+/// Bodies up to this are read at once; larger ones one after another, so that all of them together stay
+/// within bounds.
+const BODY_BYTES_SMALL: usize = 16 << 10;
+/// How much of a body that nobody wants is read and thrown away.
 const DISCARD_BYTES_MAX: usize = 8 << 20;
+/// How long that may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A body must be there within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -34,13 +40,18 @@ enum Arg {
 }
 
 impl Args {
-    /// Reads the arguments of a request.
+    /// Reads the arguments of a request. `large` has a permit for each large body that may be read at once.
     ///
     /// # Errors
     /// What Slack answers to a body that it cannot read: `invalid_json`, `json_not_object`,
     /// `invalid_form_data`, `invalid_charset`, `invalid_post_type`, `missing_post_type`; and our own
     /// `request_too_large` and `request_timeout`.
-    pub async fn read<B>(query: Option<&str>, headers: &HeaderMap, body: B) -> Result<Self, Failure>
+    pub async fn read<B>(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        body: B,
+        large: &Semaphore,
+    ) -> Result<Self, Failure>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
@@ -48,7 +59,7 @@ impl Args {
         if let Some(query) = query {
             args.add_form(query.as_bytes())?;
         }
-        let body = tokio::time::timeout(BODY_TIMEOUT, collect(body))
+        let body = tokio::time::timeout(BODY_TIMEOUT, collect(body, large))
             .await
             .map_err(|_| Failure::with_message("request_timeout", "the body did not arrive in time"))??;
         if !body.is_empty() {
@@ -255,26 +266,41 @@ impl Args {
 }
 
 /// Reads a body up to [`BODY_BYTES_MAX`]; reads on for a while when it is longer.
-async fn collect<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, Failure> {
+async fn collect<B>(mut body: B, large: &Semaphore) -> Result<Bytes, Failure>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
     let mut content = BytesMut::new();
-    // Announced to be longer than we would read on for: refused before it comes.
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut bytes = if announced > DISCARD_BYTES_MAX { announced } else { 0 };
-    while bytes <= DISCARD_BYTES_MAX
-        && let Some(frame) = body.frame().await
-    {
+    let mut permit = None;
+    while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Failure::with_message("request_timeout", "the body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        bytes += data.len();
-        if bytes <= BODY_BYTES_MAX {
-            content.extend_from_slice(&data);
+        if content.len() + data.len() > BODY_BYTES_MAX {
+            discard(body).await;
+            let message = format!("a request has at most {BODY_BYTES_MAX} bytes");
+            return Err(Failure::with_message("request_too_large", message));
         }
-    }
-    if bytes > BODY_BYTES_MAX {
-        let message = format!("a request has at most {BODY_BYTES_MAX} bytes");
-        return Err(Failure::with_message("request_too_large", message));
+        if content.len() + data.len() > BODY_BYTES_SMALL && permit.is_none() {
+            permit = Some(large.acquire().await.map_err(|_| Failure::new("service_unavailable"))?);
+        }
+        content.extend_from_slice(&data);
     }
     Ok(content.freeze())
+}
+
+/// Reads what nobody wants to know, within bounds, so that its sender gets to see the answer.
+pub async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
+    let mut bytes = 0;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.into_data().map_or(0, |data| data.len());
+            if bytes > DISCARD_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Late or not, the answer is the same.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
 }
 
 fn check_charset(parameters: &str) -> Result<(), Failure> {

@@ -23,13 +23,10 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// Looks at the header, then at the argument, then at the cookie.
+    /// Looks at the headers: a bearer token, or a cookie that counts.
     #[must_use]
-    pub fn by(method: &Method, headers: &HeaderMap, argument: Option<&str>, origins: &Origins) -> Self {
+    pub fn in_headers(method: &Method, headers: &HeaderMap, origins: &Origins) -> Self {
         if let Some(token) = bearer(headers) {
-            return Self::Token(token.to_owned());
-        }
-        if let Some(token) = argument.filter(|token| !token.is_empty()) {
             return Self::Token(token.to_owned());
         }
         let counts = method == Method::POST
@@ -39,6 +36,12 @@ impl Shown {
             Some(secret) if counts => Self::Cookie(secret.to_owned()),
             _ => Self::Nothing,
         }
+    }
+
+    /// The `token` argument.
+    #[must_use]
+    pub fn in_argument(token: Option<&str>) -> Self {
+        token.filter(|token| !token.is_empty()).map_or(Self::Nothing, |token| Self::Token(token.to_owned()))
     }
 }
 

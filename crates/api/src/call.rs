@@ -15,7 +15,7 @@ use wire::json::Object;
 use crate::{
     app::App,
     appender::WriteContext,
-    args::Args,
+    args::{self, Args},
     auth::{self, Caller, Shown},
     errors::Failure,
     methods::{Access, Method},
@@ -158,21 +158,29 @@ async fn checked(
     answer: &mut Answered,
 ) -> Result<Reply, Failure> {
     let (parts, body) = request.into_parts();
-    let args = Args::read(parts.uri.query(), &parts.headers, body).await;
     let now = app.deps.clock.now_us();
-    let mut caller = None;
-    if let Access::Token { .. } = method.access {
-        let argument = args.as_ref().ok().and_then(|args| args.token.as_deref());
-        let shown = Shown::by(&parts.method, &parts.headers, argument, &app.origins);
-        let found = auth::authenticate(app.deps.store.as_ref(), &shown, now).await?;
-        let principal = &found.principal;
-        answer.workspace = Some(principal.workspace);
-        answer.user = principal.user;
-        answer.scopes = (principal.credential != Credential::Session).then(|| principal.scopes.to_text());
-        check_access(method, principal)?;
-        app.check_rate(method, principal)?;
-        caller = Some(found);
-    }
+    let query = parts.uri.query();
+    let (args, caller) = match method.access {
+        Access::Anyone => (Args::read(query, &parts.headers, body, &app.strangers_bodies).await, None),
+        Access::Token { .. } => match Shown::in_headers(&parts.method, &parts.headers, &app.origins) {
+            // The token may be in the body.
+            Shown::Nothing => {
+                let args = Args::read(query, &parts.headers, body, &app.strangers_bodies).await;
+                let token = args.as_ref().ok().and_then(|args| args.token.as_deref());
+                let caller = admit(&app, method, &Shown::in_argument(token), now, answer).await?;
+                (args, Some(caller))
+            }
+            shown => match admit(&app, method, &shown, now, answer).await {
+                Ok(caller) => {
+                    (Args::read(query, &parts.headers, body, &app.large_bodies).await, Some(caller))
+                }
+                Err(refused) => {
+                    args::discard(body).await;
+                    return Err(refused);
+                }
+            },
+        },
+    };
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let cx = Cx {
         args: args?,
@@ -184,6 +192,24 @@ async fn checked(
         app,
     };
     (method.run)(cx).await
+}
+
+/// Who calls, and whether they may call this, now.
+async fn admit(
+    app: &App,
+    method: &'static Method,
+    shown: &Shown,
+    now: model::Micros,
+    answer: &mut Answered,
+) -> Result<Caller, Failure> {
+    let caller = auth::authenticate(app.deps.store.as_ref(), shown, now).await?;
+    let principal = &caller.principal;
+    answer.workspace = Some(principal.workspace);
+    answer.user = principal.user;
+    answer.scopes = (principal.credential != Credential::Session).then(|| principal.scopes.to_text());
+    check_access(method, principal)?;
+    app.check_rate(method, principal)?;
+    Ok(caller)
 }
 
 /// Kind of token first, then scopes.

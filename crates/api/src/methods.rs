@@ -205,3 +205,33 @@ pub static METHODS: &[Method] = table! {
     "users.info" T4 both(&["users:read"]), users_info;
     "users.list" T2 both(&["users:read"]), users_list;
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_in_the_table_once() {
+        assert!(METHODS.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert_eq!(METHODS.len(), 40);
+    }
+
+    #[test]
+    fn people_may_do_what_bots_may() {
+        for method in METHODS {
+            assert!(
+                method.access.scopes_for(Credential::User).is_some(),
+                "{} is for nobody's client",
+                method.name
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_methods_of_apps_take_app_level_tokens() {
+        let for_apps = METHODS.iter().filter(|method| {
+            method.access != Access::Anyone && method.access.scopes_for(Credential::App).is_some()
+        });
+        assert_eq!(for_apps.map(|method| method.name).collect::<Vec<_>>(), ["auth.test"]);
+    }
+}

@@ -52,11 +52,9 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
 
 /// How a bot wants to be shown: needs the scope `chat:write.customize`. People are shown as themselves.
 pub(super) fn face(cx: &Cx) -> Result<Face, Failure> {
+    check_as_user(cx)?;
     let principal = cx.principal()?;
     let is_bot = principal.credential == Credential::Bot;
-    if !is_bot && cx.args.flag("as_user")? == Some(false) {
-        return Err("as_user_not_supported".into());
-    }
     let given = |name| Ok::<_, Failure>(cx.args.prose(name)?.filter(|text| !text.is_empty()));
     let face =
         Face { username: given("username")?, icon_emoji: given("icon_emoji")?, icon_url: given("icon_url")? };
@@ -70,4 +68,12 @@ pub(super) fn face(cx: &Cx) -> Result<Face, Failure> {
         return Err(Failure::missing_scope(&["chat:write.customize"], principal.scopes.to_text()));
     }
     Ok(face)
+}
+
+/// Everybody speaks as themselves: a person's token cannot speak as its app (`as_user=false`).
+pub(super) fn check_as_user(cx: &Cx) -> Result<(), Failure> {
+    match (cx.args.flag("as_user")?, cx.principal()?.credential) {
+        (Some(false), credential) if credential != Credential::Bot => Err("as_user_not_supported".into()),
+        _ => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ use crate::{
     channels,
     content::{self, Content},
     errors::Failure,
+    methods::chat_post_message::check_as_user,
     reply::Reply,
 };
 
@@ -20,7 +21,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     if cx.args.json("unfurled_attachments").is_some() {
         return Err(Failure::invalid_arguments("unfurled_attachments: nothing is unfurled yet"));
     }
-    super::chat_post_message::face(&cx)?;
+    check_as_user(&cx)?;
     let content = Content::read(&cx).await?;
     let broadcast = cx.args.flag("reply_broadcast")?;
     if content.text.is_none()
