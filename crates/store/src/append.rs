@@ -56,7 +56,10 @@ pub(crate) async fn append(
     items: Vec<Write>,
     now: Micros,
 ) -> Result<(Vec<Outcome>, Vec<Head>), StoreError> {
+    let (workspaces, topics) = touched(&items);
+    tx.lock(&workspaces, &topics).await?;
     let mut batch = Batch::new(tx, now);
+    batch.preload(&items).await?;
     let mut outcomes = Vec::with_capacity(items.len());
     for item in items {
         let result = match decide(&mut batch, item).await {
@@ -71,6 +74,61 @@ pub(crate) async fn append(
     let heads = batch.heads();
     batch.flush().await?;
     Ok((outcomes, heads))
+}
+
+/// Workspaces and topics that the items write, sorted. What is not known before an item was decided (the
+/// default channels of a new person, say) is not among them; whatever must be unique in a workspace takes
+/// the workspace's topic.
+fn touched(items: &[Write]) -> (Vec<WorkspaceId>, Vec<Topic>) {
+    let mut workspaces: Vec<WorkspaceId> = items.iter().map(|item| item.workspace).collect();
+    workspaces.sort_unstable();
+    workspaces.dedup();
+    let mut topics: Vec<Topic> = items.iter().flat_map(topics_of).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    (workspaces, topics)
+}
+
+fn topics_of(item: &Write) -> Vec<Topic> {
+    let workspace = item.workspace;
+    let channel = |id: model::ChannelId| Topic { workspace, id: TopicId::Channel(id) };
+    let user = |id: model::UserId| user_topic(workspace, id);
+    match &item.kind {
+        WriteKind::Post { draft, .. } => vec![channel(draft.channel)],
+        WriteKind::Edit { channel: id, .. }
+        | WriteKind::Delete { channel: id, .. }
+        | WriteKind::React { channel: id, .. }
+        | WriteKind::Unreact { channel: id, .. }
+        | WriteKind::SetTopic { channel: id, .. }
+        | WriteKind::SetPurpose { channel: id, .. } => vec![channel(*id)],
+        WriteKind::Archive { channel: id, .. } => vec![channel(*id), workspace_topic(workspace)],
+        WriteKind::Join { channel: id, by }
+        | WriteKind::Leave { channel: id, by }
+        | WriteKind::Mark { channel: id, by, .. } => {
+            vec![channel(*id), user(by.user)]
+        }
+        WriteKind::Kick { channel: id, user: who, .. } => vec![channel(*id), user(*who)],
+        WriteKind::Invite { channel: id, users, .. } => {
+            users.iter().map(|who| user(*who)).chain([channel(*id)]).collect()
+        }
+        WriteKind::CreateChannel { by, .. } => vec![workspace_topic(workspace), user(by.user)],
+        WriteKind::OpenDirect { by, others, .. } => {
+            let people = others.iter().map(|who| user(*who));
+            people.chain([workspace_topic(workspace), user(by.user)]).collect()
+        }
+        WriteKind::CreateWorkspace { .. }
+        | WriteKind::AddPerson(_)
+        | WriteKind::AddBot { .. }
+        | WriteKind::AcceptInvite { .. }
+        | WriteKind::CreateInvite(_)
+        | WriteKind::ShiftGenerations => vec![workspace_topic(workspace)],
+        WriteKind::AddCredential(_)
+        | WriteKind::RevokeCredential { .. }
+        | WriteKind::RevokeSessions { .. }
+        | WriteKind::SetPassword { .. }
+        | WriteKind::AddTicket(_)
+        | WriteKind::UseTicket { .. } => Vec::new(),
+    }
 }
 
 async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {

@@ -7,6 +7,9 @@
 mod append;
 mod codec;
 pub mod error;
+mod heads;
+mod migrations;
+pub mod postgres;
 mod query;
 pub mod read;
 mod rows;

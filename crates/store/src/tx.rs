@@ -5,6 +5,8 @@
 
 use async_trait::async_trait;
 
+use model::{Topic, WorkspaceId};
+
 use crate::StoreError;
 
 /// A value in a row or parameter.
@@ -25,6 +27,20 @@ pub(crate) enum Value {
 pub(crate) trait Tx: Send {
     /// Runs a statement that returns rows.
     async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Locks placements for sharing and topics for writing, until the end of the transaction. Topics come
+    /// sorted, so that two batches cannot deadlock. The embedded engine has one writer and nothing to lock.
+    async fn lock(&mut self, _workspaces: &[WorkspaceId], _topics: &[Topic]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether a statement costs a round trip, so that rows are better read many at a time.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Runs a query for many keys at once: `$keys` stands for a list of rows, `(…), (…)`.
+    async fn query_keys(&mut self, sql: &'static str, keys: &[Vec<Value>]) -> Result<Vec<Row>, StoreError>;
 
     /// Runs one statement for each row of parameters; returns how many rows changed in all.
     async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError>;

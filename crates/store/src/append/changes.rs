@@ -1,6 +1,6 @@
 //! The rows that a batch has touched, as its items left them.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use model::{
     ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, Ts, User,
@@ -9,7 +9,7 @@ use model::{
 
 use super::{Decided, TopicState, Topics, event_row};
 use crate::{
-    Refusal, StoreError, codec,
+    Refusal, StoreError, Write, WriteKind, codec,
     rows::{self, StoredChannel, StoredMessage, channel_sql},
     tx::{Tx, Value, params},
 };
@@ -77,6 +77,101 @@ impl<'t> Batch<'t> {
             events: Vec::new(),
             moved: HashSet::new(),
         }
+    }
+
+    /// Reads the rows that posts need, many at a time, when a statement costs a round trip. Only what is read
+    /// here is known to be absent; everything else is read when an item asks for it.
+    pub(crate) async fn preload(&mut self, items: &[Write]) -> Result<(), StoreError> {
+        if !self.tx.is_remote() {
+            return Ok(());
+        }
+        let mut channels = BTreeSet::new();
+        let mut authors = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for item in items {
+            let WriteKind::Post { draft, .. } = &item.kind else { continue };
+            let channel = (item.workspace, draft.channel);
+            channels.insert(channel);
+            authors.insert((channel, draft.author));
+            keys.extend(draft.client_msg_id.clone().map(|key| (channel, draft.author, key)));
+        }
+        self.preload_topics(&channels).await?;
+        self.preload_channels(&channels).await?;
+        self.preload_members(authors).await?;
+        self.preload_keys(keys).await
+    }
+
+    async fn preload_topics(&mut self, channels: &BTreeSet<ChannelKey>) -> Result<(), StoreError> {
+        let keys: Vec<Vec<Value>> =
+            channels.iter().map(|(workspace, channel)| params![workspace, channel].into()).collect();
+        let sql = "SELECT workspace, topic, generation, last_seq, last_ts FROM topics \
+                   WHERE (workspace, topic) IN (VALUES $keys)";
+        for mut row in self.tx.query_keys(sql, &keys).await? {
+            let topic = Topic { workspace: row.take()?, id: row.take()? };
+            let (generation, last_seq, last_ts) = (row.take()?, row.take()?, row.take()?);
+            self.topics.insert(topic, TopicState { generation, last_seq, last_ts, moved: false });
+        }
+        Ok(())
+    }
+
+    async fn preload_channels(&mut self, channels: &BTreeSet<ChannelKey>) -> Result<(), StoreError> {
+        let keys: Vec<Vec<Value>> =
+            channels.iter().map(|(workspace, channel)| params![workspace, channel].into()).collect();
+        let sql =
+            channel_sql!(", c.workspace FROM channels c WHERE (c.workspace, c.channel) IN (VALUES $keys)");
+        for mut row in self.tx.query_keys(sql, &keys).await? {
+            let channel = rows::channel(&mut row)?;
+            let key = (row.take()?, channel.channel.id);
+            self.channels.insert(key, Cached { row: Some(channel), dirty: false });
+        }
+        for key in channels {
+            self.channels.entry(*key).or_insert(Cached { row: None, dirty: false });
+        }
+        Ok(())
+    }
+
+    async fn preload_members(&mut self, authors: BTreeSet<(ChannelKey, UserId)>) -> Result<(), StoreError> {
+        let keys: Vec<Vec<Value>> = authors
+            .iter()
+            .map(|((workspace, channel), user)| params![workspace, channel, user].into())
+            .collect();
+        let sql = "SELECT workspace, channel, usr, present, generation, seq, last_read, revision FROM memberships \
+                   WHERE (workspace, channel, usr) IN (VALUES $keys)";
+        for mut row in self.tx.query_keys(sql, &keys).await? {
+            let key = ((row.take()?, row.take()?), row.take()?);
+            let member = Member {
+                present: row.take()?,
+                at: Position { generation: row.take()?, seq: row.take()? },
+                last_read: row.take()?,
+                revision: row.take()?,
+            };
+            self.members.insert(key, Cached { row: Some(member), dirty: false });
+        }
+        for key in authors {
+            self.members.entry(key).or_insert(Cached { row: None, dirty: false });
+        }
+        Ok(())
+    }
+
+    async fn preload_keys(
+        &mut self,
+        wanted: BTreeSet<(ChannelKey, UserId, ClientMsgId)>,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<Vec<Value>> = wanted
+            .iter()
+            .map(|((workspace, channel), author, key)| params![workspace, channel, author, key].into())
+            .collect();
+        let sql = "SELECT workspace, channel, author, msg_key, ts FROM idempotency \
+                   WHERE (workspace, channel, author, msg_key) IN (VALUES $keys)";
+        for mut row in self.tx.query_keys(sql, &keys).await? {
+            let key = ((row.take()?, row.take()?), row.take()?, row.take()?);
+            let ts = row.take()?;
+            self.keys.insert(key, Some(ts));
+        }
+        for key in wanted {
+            self.keys.entry(key).or_insert(None);
+        }
+        Ok(())
     }
 
     pub(crate) fn now(&self) -> Micros {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Head, Micros};
+use model::Micros;
 use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::warn;
 
@@ -12,8 +12,9 @@ use super::{
     tx::{SqliteTx, at_once},
 };
 use crate::{
-    CommitError, Log, Outcome, StoreError, Write,
+    CommitError, Log, Outcome, Write,
     append::append,
+    heads,
     tx::{Tx, params},
 };
 
@@ -60,11 +61,8 @@ impl SqliteLog {
         let decided = at_once(async {
             let (outcomes, heads) = append(&mut tx, batch, now).await?;
             if !heads.is_empty() {
-                tx.execute(
-                    "INSERT INTO commits (heads) VALUES ($1)",
-                    &[params![encode_heads(&heads).as_slice()].into()],
-                )
-                .await?;
+                let row = params![now, heads::encode(&heads).as_slice()].into();
+                tx.execute("INSERT INTO commits (at, heads) VALUES ($1, $2)", &[row]).await?;
             }
             Ok(outcomes)
         });
@@ -173,40 +171,4 @@ fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
         // SQLite commits atomically: what it refused for another reason (busy) is rolled back.
         (false, Stage::Commit) => CommitError::NotWritten { reason, full: false },
     }
-}
-
-/// Bytes of a head in `commits.heads`: workspace, topic, generation, seq.
-const HEAD_BYTES: usize = 8 + 8 + 4 + 8;
-
-fn encode_heads(heads: &[Head]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(heads.len() * HEAD_BYTES);
-    for head in heads {
-        bytes.extend(head.topic.workspace.raw().to_le_bytes());
-        bytes.extend(head.topic.id.raw().to_le_bytes());
-        bytes.extend(head.position.generation.0.to_le_bytes());
-        bytes.extend(head.position.seq.raw().to_le_bytes());
-    }
-    bytes
-}
-
-/// Reads what [`encode_heads`] made.
-pub(super) fn decode_heads(bytes: &[u8]) -> Result<Vec<Head>, StoreError> {
-    let corrupt = || StoreError::Corrupt { what: "log number" };
-    let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
-    let head = |bytes: &[u8]| {
-        let (workspace, rest) = bytes.split_at_checked(8)?;
-        let (topic, rest) = rest.split_at_checked(8)?;
-        let (generation, seq) = rest.split_at_checked(4)?;
-        Some(Head {
-            topic: model::Topic {
-                workspace: model::WorkspaceId::from_raw(number(workspace)?),
-                id: model::TopicId::from_raw(number(topic)?)?,
-            },
-            position: model::Position {
-                generation: model::Generation(u32::from_le_bytes(generation.try_into().ok()?)),
-                seq: model::Seq::new(number(seq)?),
-            },
-        })
-    };
-    bytes.chunks(HEAD_BYTES).map(|bytes| head(bytes).ok_or_else(corrupt)).collect()
 }

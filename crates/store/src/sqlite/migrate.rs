@@ -1,14 +1,13 @@
-//! Migrations: numbered files, each applied once in a transaction of its own, known by checksum.
+//! Applies migrations to a SQLite file.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 
-use crate::OpenError;
-
-/// All migrations, in order. Applied ones are never changed: add another.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+use crate::{
+    OpenError,
+    migrations::{MIGRATIONS, checksum, dialect},
+};
 
 /// Brings the schema up to date.
 ///
@@ -41,29 +40,11 @@ pub(super) fn migrate(dir: &Path, connection: &mut Connection) -> Result<(), Ope
             Some(_) => return Err(OpenError::Changed { path, version }),
             None => {}
         }
-        transaction.execute_batch(&dialect(sql)).map_err(failed)?;
+        transaction.execute_batch(&dialect(sql, "sqlite")).map_err(failed)?;
         transaction
             .execute("INSERT INTO migrations (version, checksum) VALUES (?1, ?2)", params![version, checksum])
             .map_err(failed)?;
         transaction.commit().map_err(failed)?;
     }
     Ok(())
-}
-
-fn checksum(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Opens the comments that hold what only SQLite has: `/*sqlite WITHOUT ROWID*/`.
-fn dialect(sql: &str) -> String {
-    let mut text = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some((before, after)) = rest.split_once("/*sqlite ") {
-        text.push_str(before);
-        let (inside, after) = after.split_once("*/").unwrap_or((after, ""));
-        text.push_str(inside);
-        rest = after;
-    }
-    text.push_str(rest);
-    text
 }

@@ -14,12 +14,12 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    Held, connect_reader, log,
+    Held, connect_reader,
     tx::{SqliteTx, at_once},
 };
 use crate::{
     Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash, Store,
-    StoreError, ThreadPage, query, rows,
+    StoreError, ThreadPage, heads, query, rows,
     tx::{Tx, params},
 };
 
@@ -251,15 +251,12 @@ impl Store for SqliteStore {
 async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
     let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
     let mut next = since;
-    let mut newest = std::collections::HashMap::new();
+    let mut moved = Vec::new();
     for mut row in tx.query(sql, &params![since, SWEEP_COMMITS_MAX]).await? {
         next = row.take()?;
-        for head in log::decode_heads(&row.take::<Vec<u8>>()?)? {
-            newest.insert(head.topic, head.position);
-        }
+        moved.extend(heads::decode(&row.take::<Vec<u8>>()?)?);
     }
-    let heads = newest.into_iter().map(|(topic, position)| Head { topic, position });
-    Ok((heads.collect(), next))
+    Ok((heads::newest(moved), next))
 }
 
 /// Copies the database as it is at this moment: the read transaction keeps its view while writers go on.

@@ -71,6 +71,10 @@ impl Tx for SqliteTx<'_> {
         }
     }
 
+    async fn query_keys(&mut self, _: &'static str, _: &[Vec<Value>]) -> Result<Vec<Row>, StoreError> {
+        Err(StoreError::Engine("the embedded engine reads row by row".to_owned()))
+    }
+
     async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError> {
         match self.run(sql, rows) {
             Ok(changed) => Ok(changed),

@@ -1,9 +1,7 @@
 //! Accounts, invitations, credentials, tickets.
 
 use model::{Credential, CredentialId, Role, UserId, WorkspaceId};
-use store::{
-    Authenticated, Done, NewCredential, NewInvite, Refusal, SecretHash, Store, Ticket, Write, WriteKind,
-};
+use store::{Authenticated, Done, NewCredential, NewInvite, Refusal, SecretHash, Ticket, Write, WriteKind};
 
 use crate::world::*;
 
@@ -21,12 +19,7 @@ async fn a_second_owner_cannot_set_up() {
     };
     let other = WorkspaceId::from_raw(2);
     let mut run = async |kind| {
-        store::Log::commit(&mut world.log, vec![Write { workspace: other, kind }], START)
-            .await
-            .unwrap()
-            .pop()
-            .unwrap()
-            .result
+        world.log.commit(vec![Write { workspace: other, kind }], START).await.unwrap().pop().unwrap().result
     };
     assert_eq!(run(kind(true, "two")).await, Err(Refusal::AlreadySetUp));
     assert_eq!(run(kind(false, "test")).await, Err(Refusal::NameTaken));

@@ -6,10 +6,10 @@ use crate::world::*;
 
 #[tokio::test]
 async fn a_second_process_is_refused_and_let_in_afterwards() {
-    let world = World::new().await;
-    let Err(OpenError::Locked { lock, .. }) = store::sqlite::open(world.path()) else { panic!() };
+    let world = World::embedded().await;
+    let Err(OpenError::Locked { lock, .. }) = store::sqlite::open(world.path().unwrap()) else { panic!() };
     assert!(lock.ends_with("parlance.lock"));
-    let World { log, store, dir, .. } = world;
+    let World { log, store, place: Place::Directory(dir), .. } = world else { panic!() };
     drop(log);
     assert!(matches!(store::sqlite::open(dir.path()), Err(OpenError::Locked { .. })), "readers hold it too");
     drop(store);
@@ -18,8 +18,8 @@ async fn a_second_process_is_refused_and_let_in_afterwards() {
 
 #[tokio::test]
 async fn a_newer_or_changed_schema_is_refused() {
-    let world = World::new().await;
-    let World { log, store, dir, .. } = world;
+    let world = World::embedded().await;
+    let World { log, store, place: Place::Directory(dir), .. } = world else { panic!() };
     drop((log, store));
     let connection = rusqlite::Connection::open(dir.path().join("parlance.db")).unwrap();
     connection.execute("INSERT INTO migrations VALUES (999, 'x')", []).unwrap();
@@ -40,12 +40,12 @@ async fn a_directory_that_is_a_file_is_refused() {
 
 #[tokio::test]
 async fn a_backup_under_load_is_one_moment() {
-    let mut world = World::new().await;
+    let mut world = World::embedded().await;
     for number in 0..200 {
         world.say(GENERAL, ANN, &format!("{number} {}", "x".repeat(2_000))).await;
     }
-    let target = world.path().join("copy.db");
-    let (store, to) = (world.store.clone(), target.clone());
+    let target = world.path().unwrap().join("copy.db");
+    let (store, to) = (std::sync::Arc::clone(&world.store), target.clone());
     let backup = tokio::spawn(async move {
         let mut last = (0, 0);
         store.backup(&to, &mut |done, all| last = (done, all)).await.map(|()| last)

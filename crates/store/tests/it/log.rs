@@ -1,7 +1,7 @@
 //! The log: catch-up, resets, the sweep.
 
 use model::{EventKind, Generation, Position, Seq, Topic, TopicId};
-use store::{Done, EventsRead, Store, WriteKind};
+use store::{Done, EventsRead, WriteKind};
 
 use crate::world::*;
 
@@ -74,18 +74,27 @@ async fn a_raised_generation_resets_every_topic_and_goes_on() {
 #[tokio::test]
 async fn the_sweep_sees_each_moved_topic() {
     let mut world = World::new().await;
+    let embedded = world.path().is_some();
     let (_, mark) = world.store.changed_heads(0).await.unwrap();
-    assert_eq!(world.store.changed_heads(mark).await.unwrap(), (vec![], mark));
+    if embedded {
+        assert_eq!(world.store.changed_heads(mark).await.unwrap(), (vec![], mark));
+    }
     world.say(GENERAL, ANN, "x").await;
     world.batch(vec![post(draft(GENERAL, BO, "y")), post(draft(SECRET, BO, "z"))]).await.unwrap();
-    let (mut heads, next) = world.store.changed_heads(mark).await.unwrap();
-    heads.sort_by_key(|head| head.topic);
-    assert!(next > mark);
-    assert_eq!(heads.len(), 2);
-    for head in heads {
-        assert_eq!(world.head(head.topic.id).await, head.position);
+    let (heads, next) = world.store.changed_heads(mark).await.unwrap();
+    assert!(next >= mark);
+    for channel in [GENERAL, SECRET] {
+        let id = TopicId::Channel(channel);
+        let position = world.head(id).await;
+        let seen: Vec<_> =
+            heads.iter().filter(|head| head.topic.id == id).map(|head| head.position).collect();
+        assert_eq!(seen, [position], "{channel}: each topic once, with its newest head");
     }
-    assert_eq!(world.store.changed_heads(next).await.unwrap().0, vec![]);
+    if embedded {
+        // With one writer the mark is exact; with several it stays behind what may still be open.
+        assert_eq!(heads.len(), 2);
+        assert_eq!(world.store.changed_heads(next).await.unwrap().0, vec![]);
+    }
 }
 
 #[tokio::test]

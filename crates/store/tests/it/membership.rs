@@ -1,7 +1,7 @@
 //! Channels and who is in them; unread and mentions.
 
 use model::{ChannelId, ChannelKind, ChannelName, EventKind, Position, TopicId, Ts, UserId};
-use store::{ChannelsQuery, Done, Refusal, Store, WriteKind};
+use store::{ChannelsQuery, Done, Refusal, WriteKind};
 
 use crate::world::*;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::{Event, EventKind, Message, Position, Replies, Seq, TopicId, Ts, UserId};
 use proptest::prelude::*;
-use store::{EventsRead, Store, WriteKind};
+use store::{EventsRead, WriteKind};
 
 use crate::world::*;
 
@@ -205,7 +205,7 @@ async fn recount(world: &World, now: &View) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if std::env::var_os("PARLANCE_TEST_STORE").is_some() { 8 } else { 48 }, ..ProptestConfig::default() })]
 
     #[test]
     fn view_plus_events_is_the_fresh_view(steps in steps(), batch_size in 1..12usize) {

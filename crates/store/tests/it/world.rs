@@ -1,6 +1,8 @@
 //! A small workspace to test with.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::{
     ChannelId, ChannelName, ClientMsgId, Draft, Event, Message, MessageText, Micros, Position, Role, Topic,
@@ -8,7 +10,6 @@ use model::{
 };
 use store::{
     By, CommitError, Done, EventsRead, Log, NewPerson, Outcome, Range, Refusal, Store, Write, WriteKind,
-    sqlite::{SqliteLog, SqliteStore},
 };
 use tempfile::TempDir;
 
@@ -22,10 +23,47 @@ pub(crate) const CY: UserId = UserId::from_raw(23);
 pub(crate) const START: Micros = 1_700_000_000_000_000;
 
 pub(crate) struct World {
-    pub(crate) log: SqliteLog,
-    pub(crate) store: SqliteStore,
-    pub(crate) dir: TempDir,
+    pub(crate) log: Box<dyn Log>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) place: Place,
     pub(crate) now: Micros,
+}
+
+/// Where the rows are.
+pub(crate) enum Place {
+    /// A directory with a SQLite file.
+    Directory(TempDir),
+    /// A PostgreSQL address whose schema is this test's own.
+    Address(String),
+}
+
+impl Place {
+    /// PostgreSQL when `PARLANCE_TEST_STORE` names one, else a new directory.
+    async fn new() -> Self {
+        let Ok(url) = std::env::var("PARLANCE_TEST_STORE") else {
+            return Self::Directory(tempfile::tempdir().unwrap());
+        };
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let schema = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+        let mark = if url.contains('?') { '&' } else { '?' };
+        Self::Address(format!("{url}{mark}options=-c%20search_path%3D{schema}"))
+    }
+
+    async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
+        match self {
+            Self::Directory(dir) => {
+                let (log, store) = store::sqlite::open(dir.path()).unwrap();
+                (Box::new(log), Arc::new(store))
+            }
+            Self::Address(url) => {
+                let (log, store) = store::postgres::open(url).await.unwrap();
+                (Box::new(log), Arc::new(store))
+            }
+        }
+    }
 }
 
 pub(crate) fn by(user: UserId) -> By {
@@ -98,9 +136,17 @@ pub(crate) fn all() -> Range {
 impl World {
     /// Ann (owner), Bo and Cy in general and random; Ann and Bo in a private channel.
     pub(crate) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (log, store) = store::sqlite::open(dir.path()).unwrap();
-        let mut world = Self { log, store, dir, now: START };
+        Self::at(Place::new().await).await
+    }
+
+    /// As [`World::new`], always on the embedded engine.
+    pub(crate) async fn embedded() -> Self {
+        Self::at(Place::Directory(tempfile::tempdir().unwrap())).await
+    }
+
+    async fn at(place: Place) -> Self {
+        let (log, store) = place.open().await;
+        let mut world = Self { log, store, place, now: START };
         let owner = Box::new(person(ANN, "ann", Role::PrimaryOwner));
         let setup = WriteKind::CreateWorkspace {
             name: "Test".to_owned(),
@@ -119,16 +165,20 @@ impl World {
         world
     }
 
-    /// Closes the store and opens the same files again.
-    pub(crate) fn reopen(self) -> Self {
-        let Self { log, store, dir, now } = self;
+    /// Closes the store and opens the same rows again.
+    pub(crate) async fn reopen(self) -> Self {
+        let Self { log, store, place, now } = self;
         drop((log, store));
-        let (log, store) = store::sqlite::open(dir.path()).unwrap();
-        Self { log, store, dir, now }
+        let (log, store) = place.open().await;
+        Self { log, store, place, now }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+    /// The directory of an embedded store.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Directory(dir) => Some(dir.path()),
+            Place::Address(_) => None,
+        }
     }
 
     pub(crate) async fn batch(&mut self, kinds: Vec<WriteKind>) -> Result<Vec<Outcome>, CommitError> {
