@@ -29,9 +29,11 @@ beforeEach(async () => {
   device.expectNoise();
   await device.signIn(bo);
   await device.channel(general);
+  await device.toEnd();
 });
 
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") await device.screenshot(`failed-${task.name.slice(0, 30)}`);
   await device.close();
 });
 
@@ -78,7 +80,7 @@ test("the browser knows that it is offline", async () => {
   await exact();
 });
 
-test("the network falls silent without a word: only the heartbeat notices", async () => {
+test("the network falls silent without a word: only the heartbeat notices", { timeout: 90_000 }, async () => {
   server.proxy.silence("bo-desk");
   await meanwhile();
   expect(await device.message(`round ${round}, the last`).count()).toBe(0);

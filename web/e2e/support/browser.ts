@@ -80,6 +80,13 @@ export class Device {
     await this.feed().locator("article").last().waitFor();
   }
 
+  /** To the newest message, wherever the conversation opened. */
+  async toEnd(): Promise<void> {
+    const button = this.page.locator(".conversation .to-end");
+    if (await button.isVisible()) await button.click();
+    await button.waitFor({ state: "detached" });
+  }
+
   feed(): Locator {
     return this.page.locator(".conversation [role=feed]");
   }

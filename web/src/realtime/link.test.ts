@@ -107,6 +107,19 @@ test("waits longer with each failure, and not at all when somebody says the netw
   expect(world.sockets).toHaveLength(1);
 });
 
+test("after a request that nobody answered several are made at once, and one answer is enough", async () => {
+  refusal = { kind: "unknown", error: "no_answer" };
+  link.start();
+  await settle();
+  refusal = undefined;
+  await world.pass(600);
+  expect(tickets).toBe(3);
+  expect(world.sockets).toHaveLength(1);
+  world.socket.onclose?.({ code: 1006 });
+  await world.pass(1_100);
+  expect(tickets).toBe(4);
+});
+
 test("comes back when the server says, after a goodbye", async () => {
   await connect();
   world.socket.receive({ type: "goodbye", reconnect_ms: 1234 });

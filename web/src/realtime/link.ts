@@ -26,8 +26,15 @@ export interface LinkHandlers {
   state(state: LinkState): void;
 }
 
-/** From the request for a ticket to `hello`, milliseconds. */
+/** From the opening of the socket to `hello`, milliseconds. */
 const HELLO_TIMEOUT_MS = 10_000;
+/** A ticket is given in this time or never, milliseconds. */
+const TICKET_TIMEOUT_MS = 5_000;
+/**
+ * After a request for a ticket that nobody answered so many are made at once: a browser keeps
+ * connections for reuse, and those of a network that died in silence swallow one request each.
+ */
+const TICKETS_AFTER_SILENCE = 3;
 /** A ping that was asked for because something looks wrong is answered in this time, or the link is dead. */
 const PROBE_TIMEOUT_MS = 4_000;
 const RETRY_BASE_MS = 1_000;
@@ -41,6 +48,8 @@ export class Link {
   private attempt = 0;
   /** Grows with each connection: what belongs to an earlier one is ignored. */
   private turn = 0;
+  /** The last request for a ticket got no answer at all. */
+  private silence = false;
   private heartbeatMs = 15_000;
   private pingId = 0;
   private awaited: number | undefined;
@@ -92,10 +101,12 @@ export class Link {
     this.become({ phase: "connecting", attempt: this.attempt });
     let url: string;
     try {
-      ({ url } = await this.call<Envelope & { url: string }>("/realtime/v1/connect"));
+      url = await this.ticket();
+      this.silence = false;
     } catch (thrown) {
       if (turn !== this.turn) return;
       const failure = failureOf(thrown);
+      this.silence = failure.kind === "unknown";
       if (failure.kind === "refused" && SIGNED_OUT_ERRORS.has(failure.error)) return this.stop("signed_out");
       return this.retry(failure.kind === "later" ? failure.afterMs : undefined);
     }
@@ -106,6 +117,16 @@ export class Link {
     socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = (event) => this.closed(event.code);
     socket.onerror = () => {};
+  }
+
+  private async ticket(): Promise<string> {
+    const ask = () => this.call<Envelope & { url: string }>("/realtime/v1/connect", {}, TICKET_TIMEOUT_MS);
+    const asked = Array.from({ length: this.silence ? TICKETS_AFTER_SILENCE : 1 }, ask);
+    try {
+      return (await Promise.any(asked)).url;
+    } catch (thrown) {
+      throw (thrown as AggregateError).errors[0];
+    }
   }
 
   private receive(data: unknown): void {

@@ -36,12 +36,12 @@ export const SIGNED_OUT_ERRORS = new Set([
 
 export type Args = Record<string, string | number | boolean | undefined>;
 
-/** Calls one method: `/api/<method>`, or an absolute path for the realtime door. */
-export type Call = <T extends Envelope>(method: string, args?: Args) => Promise<T>;
+/** Calls one method: `/api/<method>`, or an absolute path for the realtime door. Without `timeoutMs` it waits `CALL_TIMEOUT_MS`. */
+export type Call = <T extends Envelope>(method: string, args?: Args, timeoutMs?: number) => Promise<T>;
 
 /** Builds `Call` on `fetch`. Authenticated by the session cookie, which only counts with our header. */
-export function httpCall(fetcher: typeof fetch, timeoutMs: number = CALL_TIMEOUT_MS): Call {
-  return async <T extends Envelope>(method: string, args: Args = {}): Promise<T> => {
+export function httpCall(fetcher: typeof fetch): Call {
+  return async <T extends Envelope>(method: string, args: Args = {}, timeoutMs: number = CALL_TIMEOUT_MS): Promise<T> => {
     const body: Record<string, string | number | boolean> = {};
     for (const [name, value] of Object.entries(args)) if (value !== undefined) body[name] = value;
     let response: Response;
