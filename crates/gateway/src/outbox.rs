@@ -40,22 +40,9 @@ pub enum Kind {
     Events {
         /// The topic.
         topic: Index,
-        /// What the session had before these.
-        before: Seq,
-        /// What it has with these.
+        /// What the session has with these.
         last: Seq,
     },
-}
-
-/// Events that were dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dropped {
-    /// The topic.
-    pub topic: Index,
-    /// What the session has of it.
-    pub before: Seq,
-    /// What it was to have.
-    pub last: Seq,
 }
 
 /// What waits.
@@ -142,12 +129,13 @@ impl Outbox {
         self.retain(|kind| kind != Kind::Shed)
     }
 
-    /// Drops all events that were not begun. Returns the dropped bytes and what they were, oldest first.
-    pub fn drop_events(&mut self) -> (usize, Vec<Dropped>) {
+    /// Drops all events that were not begun. Returns the dropped bytes, and of each chunk the topic and the
+    /// last seq.
+    pub fn drop_events(&mut self) -> (usize, Vec<(Index, Seq)>) {
         let mut dropped = Vec::new();
         let bytes = self.retain(|kind| match kind {
-            Kind::Events { topic, before, last } => {
-                dropped.push(Dropped { topic, before, last });
+            Kind::Events { topic, last } => {
+                dropped.push((topic, last));
                 false
             }
             Kind::Keep | Kind::Shed => true,
@@ -196,8 +184,8 @@ mod tests {
         }
     }
 
-    fn events(topic: Index, before: u64) -> Kind {
-        Kind::Events { topic, before: Seq::new(before), last: Seq::new(before + 1) }
+    fn events(topic: Index, last: u64) -> Kind {
+        Kind::Events { topic, last: Seq::new(last) }
     }
 
     #[test]
@@ -213,8 +201,7 @@ mod tests {
         assert_eq!(outbox.flush(&pipe), Flushed::Full);
         assert_eq!(outbox.bytes(), 11);
         assert_eq!(outbox.shed(), 2);
-        let dropped = |topic, before| Dropped { topic, before: Seq::new(before), last: Seq::new(before + 1) };
-        assert_eq!(outbox.drop_events(), (6, vec![dropped(2, 9), dropped(1, 7)]));
+        assert_eq!(outbox.drop_events(), (6, vec![(2, Seq::new(9)), (1, Seq::new(7))]));
         pipe.room.set(100);
         assert_eq!(outbox.flush(&pipe), Flushed::Empty);
         assert_eq!((pipe.out.borrow().as_slice(), outbox.bytes()), (b"aaabbbk".as_slice(), 0));

@@ -39,7 +39,7 @@ pub struct Follower {
     pub session: Index,
     /// How it stands.
     pub mode: Mode,
-    /// It has everything up to here.
+    /// Everything up to here was given to it. One that is [`Mode::Behind`] may not have got all of that.
     pub sent: Seq,
 }
 

@@ -214,7 +214,7 @@ impl<S: Sink> Hub<S> {
             }
             let before = follower.sent;
             follower.sent = last;
-            let kind = Kind::Events { topic: at, before, last };
+            let kind = Kind::Events { topic: at, last };
             if session.protocol == Protocol::Rtm && batch.is_from(session.id) {
                 let bytes = batch.after_without_own(before, session.class, session.id);
                 session.send(follower.session, &bytes, 0, kind, &mut self.shared);

@@ -9,7 +9,7 @@ use crate::{
     arena::Index,
     codec::{self, Opcode},
     frame,
-    outbox::{Dropped, Flushed, Kind, Sink},
+    outbox::{Flushed, Kind, Sink},
     session::SessionKey,
     topic::Mode,
 };
@@ -74,22 +74,18 @@ impl<S: Sink> Hub<S> {
         if !dropped.is_empty() {
             self.counts.degraded += 1;
         }
-        let mut behind = Vec::new();
-        for Dropped { topic: at, before, last } in dropped.into_iter().rev() {
-            // Those of an earlier stay in the channel, or from before a pull, are not missed.
+        for (at, last) in dropped {
+            let Some(head) = self.topics.get(at).map(|view| (view.topic().id, view.position())) else {
+                continue;
+            };
+            // Only what leads to where the follower stands is missed: not what belongs to an earlier stay in
+            // the channel, or comes before what a pull brought.
             if let Some(follower) = self.follower_mut(index, at)
-                && follower.mode != Mode::Catching
+                && follower.mode == Mode::Live
                 && follower.sent == last
             {
-                (follower.mode, follower.sent) = (Mode::Behind, before);
-                if !behind.contains(&at) {
-                    behind.push(at);
-                }
-            }
-        }
-        for at in behind {
-            if let Some((topic, head)) = self.topics.get(at).map(|view| (view.topic().id, view.position())) {
-                self.say(index, &realtime::head(topic, head));
+                follower.mode = Mode::Behind;
+                self.say(index, &realtime::head(head.0, head.1));
             }
         }
         if self.sessions.get(index).is_some_and(|session| session.waiting_bytes() > hard) {
