@@ -270,6 +270,14 @@ async fn collect<B>(mut body: B, large: &Semaphore) -> Result<Bytes, Failure>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
+    let too_large = || {
+        let message = format!("a request has at most {BODY_BYTES_MAX} bytes");
+        Failure::with_message("request_too_large", message)
+    };
+    if body.size_hint().lower() > u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX) {
+        discard(body).await;
+        return Err(too_large());
+    }
     let mut content = BytesMut::new();
     let mut permit = None;
     while let Some(frame) = body.frame().await {
@@ -277,8 +285,7 @@ where
         let Ok(data) = frame.into_data() else { continue };
         if content.len() + data.len() > BODY_BYTES_MAX {
             discard(body).await;
-            let message = format!("a request has at most {BODY_BYTES_MAX} bytes");
-            return Err(Failure::with_message("request_too_large", message));
+            return Err(too_large());
         }
         if content.len() + data.len() > BODY_BYTES_SMALL && permit.is_none() {
             permit = Some(large.acquire().await.map_err(|_| Failure::new("service_unavailable"))?);
@@ -288,8 +295,12 @@ where
     Ok(content.freeze())
 }
 
-/// Reads what nobody wants to know, within bounds, so that its sender gets to see the answer.
+/// Reads what nobody wants to know, within bounds, so that its sender gets to see the answer. What is
+/// announced to be longer is not waited for.
 pub async fn discard<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) {
+    if body.size_hint().lower() > u64::try_from(DISCARD_BYTES_MAX).unwrap_or(u64::MAX) {
+        return;
+    }
     let mut bytes = 0;
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {

@@ -21,8 +21,9 @@ const HASHED: &str = "/assets/";
 /// Smaller files are not worth compressing, bytes.
 const GZIP_BYTES_MIN: usize = 1_024;
 /// Shown when the program was built without the client.
-const NO_CLIENT: &str = "<!doctype html><meta charset=utf-8><title>Parlance</title><h1>Parlance is running</h1>\
-                         <p>This build has no web client in it. <code>cargo xtask run</code> builds both.</p>";
+const NO_CLIENT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Parlance</title>\
+                         <h1>Parlance is running</h1><p>This build has no web client in it. \
+                         <code>cargo xtask run</code> builds both.</p></html>\n";
 
 struct File {
     content: &'static [u8],

@@ -138,6 +138,15 @@ async fn health_metrics_and_pages_are_served() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_at_once() {
+    let server = server(HttpLimits::default()).await;
+    let head = "POST /api/api.test HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                content-type: application/json\r\ncontent-length: 9000000000\r\n\r\n{";
+    let answer = exchange(&server, head).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("request_too_large"), "{answer}");
+}
+
+#[tokio::test]
 async fn endless_headers_are_cut_off() {
     let server = server(HttpLimits { header_bytes_max: 4 << 10, ..HttpLimits::default() }).await;
     let long = format!("x: {}\r\n", "y".repeat(5 << 10));

@@ -13,6 +13,7 @@ mod answers;
 mod appender;
 mod checks;
 mod conversations;
+mod documents;
 mod forms;
 mod internal;
 mod listener;
