@@ -6,6 +6,8 @@ import { QUICK, emojiTable, loadEmoji, searchEmoji } from "../text/emoji";
 import type { Emoji } from "../text/emoji";
 import { Popover } from "./overlay";
 
+/** What stands for each of Unicode's groups. */
+const TABS = ["😀", "👋", "🌿", "🍎", "🚲", "⚽", "💡", "❤️", "🏳️"];
 /** Search results shown at once. */
 const FOUND_MAX = 64;
 
@@ -18,7 +20,7 @@ export function EmojiPicker({ anchor, onPick, onClose }: { anchor: RefObject<Ele
   const shown = useMemo((): Emoji[] => {
     if (table === undefined) return [];
     if (query.trim() !== "") return searchEmoji(table, query.trim(), FOUND_MAX);
-    if (group < 0) return [...QUICK.flatMap((name) => table.byName.get(name) ?? []), ...(table.groups[0] ?? []).slice(0, 48)];
+    if (group < 0) return [...new Set([...QUICK.flatMap((name) => table.byName.get(name) ?? []), ...(table.groups[0] ?? []).slice(0, 50)])];
     return table.groups[group] ?? [];
   }, [table, query, group]);
   const pick = (emoji: Emoji) => {
@@ -45,7 +47,7 @@ export function EmojiPicker({ anchor, onPick, onClose }: { anchor: RefObject<Ele
       <div className="emoji-tabs" role="tablist">
         {[t.emoji.often, ...t.emoji.groups].map((name, i) => (
           <button key={name} type="button" role="tab" aria-selected={group === i - 1 && query === ""} aria-label={name} title={name} onClick={() => (setQuery(""), setGroup(i - 1))}>
-            {i === 0 ? "★" : table?.groups[i - 1]?.[0]?.char}
+            {i === 0 ? "★" : TABS[i - 1]}
           </button>
         ))}
       </div>

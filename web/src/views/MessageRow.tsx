@@ -32,6 +32,8 @@ interface Props {
   onThread?: ((ts: string) => void) | undefined;
 }
 
+/** Whether the pointer of this device can rest on something without touching it. */
+const hovers = window.matchMedia("(hover: hover)");
 /** Held this long, a finger means the actions, milliseconds. */
 const LONG_PRESS_MS = 450;
 
@@ -77,7 +79,7 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
       data-ts={pending && pending.ts === undefined ? undefined : message.ts}
       data-state={pending?.status}
       aria-label={`${name}, ${fullTime(ms)}`}
-      onPointerEnter={(event) => event.pointerType !== "touch" && setActive(true)}
+      onPointerEnter={() => hovers.matches && setActive(true)}
       onPointerLeave={() => setActive(false)}
       onFocus={() => setActive(true)}
       onBlur={(event) => {
