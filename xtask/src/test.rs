@@ -145,6 +145,8 @@ fn binary_steps(report: &mut Report, options: &Options) {
             Ok(python) => python.with_file_name("kosoku"),
             Err(missing) => return Ok(Verdict::Missing(format!("{missing:#}"))),
         };
+        // The suite talks to this example.
+        shell::must(cargo().args(["build", "--workspace", "--example", "echo"]), CHECK_WITHIN)?;
         let mut test = cargo();
         test.args(["test", "--workspace", "--test", "it", "--", "autobahn::"]).env("KOSOKU_BIN", kosoku);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
