@@ -24,6 +24,9 @@ const LARGE_BODIES_MAX: usize = 64;
 /// See [`App::strangers_bodies`]: 8 MiB.
 const STRANGERS_BODIES_MAX: usize = 8;
 
+/// When whoever was refused because of the load may come back, seconds.
+const SHED_RETRY_AFTER_S: u32 = 2;
+
 /// The role's state: its ports, its limits, its metrics. Nothing in it outlives a restart.
 pub struct App {
     /// What the operator set.
@@ -76,11 +79,14 @@ impl App {
         self.methods.get(name).copied()
     }
 
-    /// Counts a call against its caller's limits.
+    /// Counts a call against its caller's limits, and looks at the load.
     ///
     /// # Errors
     /// `ratelimited`.
     pub fn check_rate(&self, method: &'static Method, principal: &Principal) -> Result<(), Failure> {
+        if rates::is_shed(method.name, self.deps.appender.waiting()) {
+            return Err(Failure::rate_limited(SHED_RETRY_AFTER_S));
+        }
         let Some((key, rate)) =
             rates::of_call(method, principal, self.config.rate_limits == RateLimits::Slack)
         else {

@@ -82,12 +82,14 @@ enum Step {
 
 /// Writes one cursor, again after a second if more came in, until nothing has.
 async fn lead(app: Arc<App>, key: Key, by: By) {
+    let mut release = Release { app: &app, key, done: false };
     loop {
         let (last, callers) = {
             let mut cursors = app.marks.cursors.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(waiting) = cursors.get_mut(&key) else { return };
             let Some(last) = waiting.last.take() else {
                 cursors.remove(&key);
+                release.done = true;
                 return;
             };
             (last, std::mem::take(&mut waiting.callers))
@@ -99,6 +101,21 @@ async fn lead(app: Arc<App>, key: Key, by: By) {
             let _ = caller.send(answer.clone());
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Lets go of a cursor whose task failed: whoever waits learns of it, and the next mark starts anew.
+struct Release<'a> {
+    app: &'a App,
+    key: Key,
+    done: bool,
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.app.marks.cursors.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        }
     }
 }
 

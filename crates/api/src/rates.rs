@@ -57,6 +57,27 @@ pub const BOOTS: Rate = Rate { burst: 1_000, every: Duration::from_millis(2) };
 /// Messages typed over one RTM socket.
 pub const RTM_POST: Rate = Rate { burst: 60, every: Duration::from_millis(200) };
 
+/// With more writes waiting than this, nobody boots: whoever is connected goes first.
+const WAITING_BOOT_MAX: usize = 2_048;
+/// With more writes waiting than this, pages of messages and lists are refused as well; what is left goes to
+/// sends, which the appender refuses once its queue is full.
+const WAITING_READ_MAX: usize = 4_096;
+
+/// Whether a method is to be refused for now while so many writes wait: boots first, then big reads.
+#[must_use]
+pub fn is_shed(method: &str, waiting: usize) -> bool {
+    match method {
+        "client.userBoot" | "realtime.connect" | "rtm.connect" => waiting > WAITING_BOOT_MAX,
+        "conversations.history"
+        | "conversations.replies"
+        | "conversations.list"
+        | "users.conversations"
+        | "users.list"
+        | "conversations.members" => waiting > WAITING_READ_MAX,
+        _ => false,
+    }
+}
+
 /// What calls are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateKey {
@@ -111,4 +132,24 @@ pub fn of_channel(principal: &Principal, channel: ChannelId) -> (RateKey, Rate) 
 
 fn holder(principal: &Principal) -> Holder {
     principal.app.map_or(Holder::Token(principal.credential_id), Holder::App)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boots_are_shed_first_then_reads_and_sends_by_the_queue_alone() {
+        for (waiting, boot, read) in [(0, false, false), (2_049, true, false), (4_097, true, true)] {
+            assert_eq!(is_shed("client.userBoot", waiting), boot);
+            assert_eq!(is_shed("conversations.history", waiting), read);
+            assert!(!is_shed("chat.postMessage", waiting));
+        }
+    }
+
+    #[test]
+    fn what_is_shed_exists() {
+        let shed = crate::methods::METHODS.iter().filter(|method| is_shed(method.name, usize::MAX));
+        assert_eq!(shed.count(), 9);
+    }
 }
