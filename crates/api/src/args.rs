@@ -23,15 +23,15 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A body must be there within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The arguments of a call. The body's go before the query's, later ones before earlier ones.
-#[derive(Debug, Default)]
+/// The arguments of a call. The body's go before the query's, later ones before earlier ones. Passwords and
+/// tokens are among them, so they cannot be printed.
+#[derive(Default)]
 pub struct Args {
     map: HashMap<String, Arg>,
     /// The `token` argument; JSON bodies cannot carry one.
     pub token: Option<String>,
 }
 
-#[derive(Debug, Clone)]
 enum Arg {
     /// From a form, or a JSON string.
     Text(String),

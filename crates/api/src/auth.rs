@@ -11,8 +11,8 @@ pub const COOKIE: &str = "parlance_session";
 /// The header without which a cookie authenticates nothing: other sites' forms cannot send it.
 pub const CLIENT_HEADER: &str = "x-parlance-client";
 
-/// What a request shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a request shows. Secrets, so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Shown {
     /// A token in the `Authorization` header or the `token` argument.
     Token(String),

@@ -302,3 +302,32 @@ fn client_address(headers: &HeaderMap, peer: Option<IpAddr>, hops: usize) -> Opt
         .collect();
     forwarded.iter().rev().nth(back).and_then(|address| address.parse().ok()).or(peer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarded_addresses_count_only_as_far_as_our_own_proxies_go() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
+        let peer: Option<IpAddr> = "127.0.0.1".parse().ok();
+        for (hops, expect) in [(0, "127.0.0.1"), (1, "10.0.0.1"), (2, "1.2.3.4"), (9, "127.0.0.1")] {
+            assert_eq!(client_address(&headers, peer, hops), expect.parse().ok(), "{hops}");
+        }
+    }
+
+    #[test]
+    fn a_trace_goes_on_or_starts() {
+        let mut headers = HeaderMap::new();
+        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        headers.insert("traceparent", HeaderValue::from_static(given));
+        assert_eq!(trace_id(&headers).to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        for nonsense in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "x-é"] {
+            headers.insert("traceparent", HeaderValue::from_bytes(nonsense.as_bytes()).unwrap());
+            assert_ne!(trace_id(&headers), TraceId(0), "{nonsense}");
+            assert_ne!(trace_id(&headers), trace_id(&headers), "{nonsense}");
+        }
+    }
+}

@@ -92,13 +92,17 @@ fn hasher() -> Result<Argon2<'static>, PasswordError> {
 }
 
 fn verify(password: &str, stored: Option<&str>) -> Result<bool, PasswordError> {
+    // Before anything else, so that it tells nothing about the address.
+    if password.len() > BYTES_MAX {
+        return Ok(false);
+    }
     let Some(stored) = stored else {
         // The same work for an unknown address as for a known one.
         hash(password)?;
         return Ok(false);
     };
     let stored = PasswordHash::new(stored).map_err(|_| PasswordError::Failed)?;
-    Ok(password.len() <= BYTES_MAX && hasher()?.verify_password(password.as_bytes(), &stored).is_ok())
+    Ok(hasher()?.verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 #[cfg(test)]
