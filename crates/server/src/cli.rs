@@ -61,7 +61,7 @@ struct Overrides {
     /// Limits of app tokens
     #[arg(long)]
     rate_limits: Option<RateLimits>,
-    /// The store; `sqlite` is the embedded one
+    /// The store: `sqlite` (embedded) or postgres://…
     #[arg(long)]
     store: Option<String>,
     /// Roles of this process, comma-separated
@@ -73,6 +73,9 @@ struct Overrides {
 struct Seed {
     #[command(flatten)]
     source: Source,
+    /// The store: `sqlite` (embedded) or postgres://…
+    #[arg(long)]
+    store: Option<String>,
     /// Directory of everything durable
     #[arg(long)]
     data: Option<String>,
@@ -209,7 +212,9 @@ fn serve(command: &Serve) -> anyhow::Result<()> {
 
 impl Seed {
     fn run(&self) -> anyhow::Result<()> {
-        let config = with_data(&self.source, self.data.as_ref())?;
+        let overrides =
+            Overrides { data: self.data.clone(), store: self.store.clone(), ..Overrides::default() };
+        let config = load(&self.source, &overrides)?;
         let document = runtime()?.block_on(seed::seed(&config, self.members))?;
         if self.json {
             say(&serde_json::to_string_pretty(&document)?);

@@ -35,7 +35,7 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Limits of app tokens: `slack` (its tiers) or `off`.
     pub rate_limits: RateLimits,
-    /// The store: `sqlite` is the embedded one, in the data directory.
+    /// The store: `sqlite` is the embedded one, in the data directory; or `postgres://user@host/database`.
     pub store: String,
     /// The roles of this process. All of them, until they can be reached over a network.
     pub roles: Vec<Role>,
@@ -210,9 +210,8 @@ impl Config {
             origin(allowed).context("allowed_origins")?;
         }
         ensure!(
-            self.store == "sqlite",
-            "store: {:?} is not known; this version has `sqlite`, the embedded store in the data directory",
-            self.store
+            self.store == "sqlite" || crate::stores::is_postgres(&self.store),
+            "store: neither `sqlite` (the embedded one, in the data directory) nor an address postgres://…"
         );
         let mut roles = self.roles.clone();
         roles.sort();

@@ -13,7 +13,7 @@ use model::{Epoch, NodeId, User, UserKind, Workspace};
 use rpc::{Admin, Call, call::TIMEOUT_DEFAULT};
 use runtime::{Clock, OnEnd, Tasks};
 use serde::{Deserialize, Serialize};
-use store::{Done, Log, Store, Write, WriteKind};
+use store::{Done, Store, Write, WriteKind};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
@@ -21,7 +21,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{cli::say_error, config::Config};
+use crate::{
+    cli::say_error,
+    config::Config,
+    stores::{self, Opened},
+};
 
 /// Name of the socket in the data directory.
 const SOCKET: &str = "parlance.sock";
@@ -198,7 +202,7 @@ pub async fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
     let data = Path::new(&config.data);
     let to = std::path::absolute(to)?;
     if ask(data, &Request::Backup { to: to.clone() }).await?.is_none() {
-        let (_log, store) = store::sqlite::open(data)?;
+        let Opened { store, data: _held, .. } = stores::open(config).await?;
         let mut shown = 0;
         store.backup(&to, &mut |done, all| show_progress(&mut shown, done, all)).await?;
     }
@@ -217,8 +221,8 @@ pub async fn reset_password(config: &Config, email: &str, team: Option<&str>) ->
         Some(Answer::Password(password)) => Ok(password),
         Some(_) => bail!("the server gave another answer"),
         None => {
-            let (mut log, store) = store::sqlite::open(data)?;
-            let (workspace, user) = find(&store, email, team).await?;
+            let Opened { mut log, store, data: _held } = stores::open(config).await?;
+            let (workspace, user) = find(&*store, email, team).await?;
             let (password, writes) = new_password(&workspace, &user)?;
             let outcomes = log.commit(writes, Clock::system().now_us()).await?;
             for outcome in outcomes {

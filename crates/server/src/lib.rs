@@ -8,3 +8,4 @@ pub mod control_socket;
 pub mod node;
 pub mod seed;
 mod seed_story;
+pub mod stores;

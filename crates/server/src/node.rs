@@ -12,7 +12,6 @@ use cluster::{ControlHandle, control::ControlConfig, shell};
 use model::NodeId;
 use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Web};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
-use store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Handle,
@@ -24,6 +23,7 @@ use crate::{
     cli::say,
     config::{Config, RateLimits},
     control_socket,
+    stores::{self, Opened},
 };
 
 /// Connections that may wait to be accepted.
@@ -43,6 +43,7 @@ pub struct Node {
     back: Tasks,
     gateway: gateway::role::Handle,
     drain: Duration,
+    _data: Option<store::DataDir>,
 }
 
 /// Runs a node until SIGTERM, Ctrl-C, or a failure.
@@ -102,8 +103,7 @@ impl Node {
         let listener = listen(address).with_context(|| format!("listen: {address}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let data = std::path::Path::new(&config.data);
-        let (log, store) = store::sqlite::open(data)?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let Opened { log, store, data: held } = stores::open(config).await?;
 
         let (front, back) = (Tasks::new(), Tasks::new());
         let (clock, metrics) = (Clock::system(), Metrics::default());
@@ -138,7 +138,7 @@ impl Node {
             store: Arc::clone(&store),
             journeys: journeys.clone(),
         };
-        write_path(Box::new(log), items, publisher, &clock, &back)?;
+        write_path(log, items, publisher, &clock, &back)?;
 
         let deps = api::role::Deps {
             node,
@@ -160,7 +160,7 @@ impl Node {
         });
         let socket = control_socket::Deps { store, appender, admin, clock };
         control_socket::listen(data, socket, &back)?;
-        Ok(Self { url, slots, control, front, back, gateway, drain: config.drain() })
+        Ok(Self { url, slots, control, front, back, gateway, drain: config.drain(), _data: held })
     }
 
     /// Ends when something failed that the process cannot do without.

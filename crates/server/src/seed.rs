@@ -14,11 +14,12 @@ use model::{
     WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
-use store::{By, Done, Log, NewCredential, NewPerson, SecretHash, Write, WriteKind, sqlite::SqliteLog};
+use store::{By, Done, Log, NewCredential, NewPerson, SecretHash, Write, WriteKind};
 
 use crate::{
     config::Config,
     seed_story::{self, Line},
+    stores::{self, Opened},
 };
 
 /// Name of the file in the data directory.
@@ -145,9 +146,9 @@ pub async fn seed(config: &Config, members: u32) -> anyhow::Result<Document> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| file.display().to_string()),
     }
-    let (log, store) = store::sqlite::open(data)?;
-    if !store::Store::workspaces(&store).await?.is_empty() {
-        bail!("{} holds a workspace that `parlance seed` did not make", data.display());
+    let Opened { log, store, data: _held } = stores::open(config).await?;
+    if !store.workspaces().await?.is_empty() {
+        bail!("the store of {} holds a workspace that `parlance seed` did not make", data.display());
     }
     let document = Seeder::new(log)?.run(members).await?;
     save(&file, &document)?;
@@ -188,7 +189,7 @@ pub(crate) fn random_password() -> anyhow::Result<String> {
 }
 
 struct Seeder {
-    log: SqliteLog,
+    log: Box<dyn Log>,
     workspace: WorkspaceId,
     /// Time of the next write: the story happened over the last days.
     now: Micros,
@@ -196,7 +197,7 @@ struct Seeder {
 }
 
 impl Seeder {
-    fn new(log: SqliteLog) -> anyhow::Result<Self> {
+    fn new(log: Box<dyn Log>) -> anyhow::Result<Self> {
         let end = runtime::Clock::system().now_us();
         Ok(Self { log, workspace: WorkspaceId::from_random(random()?), now: end - seed_story::SPAN_US, end })
     }

@@ -6,6 +6,7 @@
 
 mod append;
 mod codec;
+mod data_dir;
 pub mod error;
 mod heads;
 mod migrations;
@@ -17,6 +18,7 @@ pub mod sqlite;
 mod tx;
 pub mod write;
 
+pub use data_dir::DataDir;
 pub use error::{CommitError, OpenError, Refusal, StoreError};
 pub use read::*;
 pub use write::*;

@@ -8,35 +8,21 @@ mod migrate;
 mod read;
 mod tx;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags};
 
 pub use log::SqliteLog;
 pub use read::SqliteStore;
 
-use crate::OpenError;
+use crate::{DataDir, OpenError};
 
 /// Name of the database in the data directory.
 const DATABASE: &str = "parlance.db";
-/// Name of the lock file in the data directory.
-const LOCK: &str = "parlance.lock";
 /// Pages kept in memory by the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 16_384;
 /// Pages kept in memory by each reader, KiB.
 const READER_CACHE_KIB: i64 = 4_096;
-
-/// The data directory, held for this process. Dropped with the last of the log and the store.
-#[derive(Debug)]
-struct Held {
-    /// For messages and for whoever debugs.
-    _path: PathBuf,
-    _lock: File,
-}
 
 /// Opens the embedded store of a data directory: creates it if need be, takes its lock, migrates it.
 ///
@@ -44,27 +30,12 @@ struct Held {
 /// [`OpenError`]: in use, newer than this program, or a failure of the file system.
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
-    std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
-    let held = Arc::new(hold(dir)?);
+    let held = Arc::new(DataDir::hold(dir)?);
     let mut writer = connect(dir, WRITER_CACHE_KIB).map_err(|error| failed(error.to_string()))?;
     migrate::migrate(dir, &mut writer)?;
     let store = SqliteStore::new(Arc::clone(&held), dir).map_err(|error| failed(error.to_string()))?;
     let log = SqliteLog::new(held, writer).map_err(|error| failed(error.to_string()))?;
     Ok((log, store))
-}
-
-fn hold(dir: &Path) -> Result<Held, OpenError> {
-    let path = dir.join(LOCK);
-    let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(|error| failed(format!("{}: {error}", path.display())))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Held { _path: dir.to_owned(), _lock: lock }),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(OpenError::Locked { path: dir.display().to_string(), lock: path.display().to_string() })
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(format!("{}: {error}", path.display()))),
-    }
 }
 
 /// Opens the file for writing and makes it durable.

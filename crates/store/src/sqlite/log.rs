@@ -7,12 +7,9 @@ use model::Micros;
 use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::warn;
 
-use super::{
-    Held,
-    tx::{SqliteTx, at_once},
-};
+use super::tx::{SqliteTx, at_once};
 use crate::{
-    CommitError, Log, Outcome, Write,
+    CommitError, DataDir, Log, Outcome, Write,
     append::append,
     heads,
     tx::{Tx, params},
@@ -35,11 +32,11 @@ pub struct SqliteLog {
     /// Since the last checkpoint that went through.
     items: usize,
     failed: Option<String>,
-    _held: Arc<Held>,
+    _held: Arc<DataDir>,
 }
 
 impl SqliteLog {
-    pub(super) fn new(held: Arc<Held>, connection: Connection) -> rusqlite::Result<Self> {
+    pub(super) fn new(held: Arc<DataDir>, connection: Connection) -> rusqlite::Result<Self> {
         Ok(Self { connection, batches: 0, items: 0, failed: None, _held: held })
     }
 

@@ -14,12 +14,12 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    Held, connect_reader,
+    connect_reader,
     tx::{SqliteTx, at_once},
 };
 use crate::{
-    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash, Store,
-    StoreError, ThreadPage, heads, query, rows,
+    Authenticated, BootSnapshot, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range, SecretHash,
+    Store, StoreError, ThreadPage, heads, query, rows,
     tx::{Tx, params},
 };
 
@@ -41,11 +41,11 @@ struct Inner {
     dir: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
-    _held: Arc<Held>,
+    _held: Arc<DataDir>,
 }
 
 impl SqliteStore {
-    pub(super) fn new(held: Arc<Held>, dir: &Path) -> rusqlite::Result<Self> {
+    pub(super) fn new(held: Arc<DataDir>, dir: &Path) -> rusqlite::Result<Self> {
         let idle = (0..READERS).map(|_| connect_reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
         let permits = Arc::new(Semaphore::new(READERS));
         Ok(Self {
