@@ -81,6 +81,18 @@ impl Cx {
         Ok(By { user: self.user()?, role: self.principal()?.role })
     }
 
+    /// Checks the `team_id` argument: a token is for one workspace, and no other can be named.
+    ///
+    /// # Errors
+    /// `team_not_found`.
+    pub fn check_team(&self) -> Result<(), Failure> {
+        let own = self.workspace()?.to_string();
+        if self.args.given("team_id")?.is_some_and(|team| team != own) {
+            return Err("team_not_found".into());
+        }
+        Ok(())
+    }
+
     /// Writes in the caller's workspace.
     ///
     /// # Errors

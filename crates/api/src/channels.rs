@@ -163,8 +163,9 @@ pub fn kinds(args: &Args) -> Result<Vec<ChannelKind>, Failure> {
 /// Answers with a page of conversations: of everybody's and the caller's, or those that `member` is in.
 ///
 /// # Errors
-/// `invalid_types`, `invalid_cursor`, `invalid_limit`, `missing_scope`.
+/// `team_not_found`, `invalid_types`, `invalid_cursor`, `invalid_limit`, `missing_scope`.
 pub async fn list(cx: &Cx, member: Option<UserId>) -> Result<Reply, Failure> {
+    cx.check_team()?;
     let kinds = kinds(&cx.args)?;
     for &kind in &kinds {
         scopes::check(cx.principal()?, Family::Read, kind)?;

@@ -12,6 +12,7 @@ use crate::{
 
 /// Creates a channel with the caller in it.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    cx.check_team()?;
     let private = cx.args.flag("is_private")?.unwrap_or(false);
     let kind = if private { ChannelKind::Private } else { ChannelKind::Public };
     scopes::check(cx.principal()?, Family::Manage, kind)?;

@@ -9,6 +9,7 @@ use crate::{
 
 /// Lists people and bots, 1000 at a time unless `limit` says less.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    cx.check_team()?;
     let limit = cursor::lenient_limit(&cx.args, PAGE_MAX)?;
     let after = cursor::decode(&cx.args, "user")?;
     let view = view(&cx)?;

@@ -219,6 +219,7 @@ async fn lists_go_page_by_page() {
     }
     seen.sort_unstable();
     assert_eq!(seen, ["c0", "c1", "c2", "c3", "c4", "general", "random"]);
+    world.call(&world.ada, "conversations.list", json!({"team_id": world.team.to_string()})).await;
     let mut seen = 0;
     let mut cursor = String::new();
     loop {
@@ -243,6 +244,9 @@ async fn lists_go_page_by_page() {
         ("users.list", json!({"cursor": "!"}), "invalid_cursor"),
         ("users.info", json!({"user": "U0"}), "user_not_found"),
         ("team.info", json!({"team": "T000000000001"}), "team_not_found"),
+        ("users.list", json!({"team_id": "T000000000001"}), "team_not_found"),
+        ("conversations.list", json!({"team_id": "T000000000001"}), "team_not_found"),
+        ("conversations.create", json!({"team_id": "T000000000001", "name": "x"}), "team_not_found"),
     ] {
         assert_eq!(world.refused(&world.ada, method, args.clone()).await, expect, "{method} {args}");
     }

@@ -20,4 +20,5 @@ mod listener;
 mod messages;
 mod property;
 mod rates;
+mod table;
 mod world;
