@@ -13,7 +13,6 @@ mod answers;
 mod appender;
 mod checks;
 mod conversations;
-mod documents;
 mod forms;
 mod internal;
 mod listener;

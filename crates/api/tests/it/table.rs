@@ -1,20 +1,9 @@
-//! `docs/api/methods.md` is what the table of methods says. `UPDATE_SNAPSHOTS=1` writes it anew.
+//! The table in `docs/api/methods.md` is the server's. `UPDATE_SNAPSHOTS=1` writes its lines anew.
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use api::methods::{Access, METHODS};
 use api::rates::Tier;
-
-const HEAD: &str = "# Methods
-
-Generated from the table in `crates/api/src/methods.rs`: `UPDATE_SNAPSHOTS=1 cargo test -p api table`.
-
-A token needs one of the scopes. Some methods then ask for the scope that fits the kind of conversation. A browser
-session may do what people may, without scopes. What is not supported of a method yet is in `errors.md`.
-
-| method | a minute | bots | people |
-|---|---|---|---|
-";
 
 fn scopes(scopes: Option<&[&str]>) -> String {
     match scopes {
@@ -36,19 +25,30 @@ fn tier(tier: Tier) -> &'static str {
     }
 }
 
+fn is_row(line: &str) -> bool {
+    line.starts_with("| `")
+}
+
 #[test]
 fn the_documented_methods_are_those_of_the_table() {
-    let mut text = HEAD.to_owned();
-    for method in METHODS {
-        let (bots, people) = match method.access {
-            Access::Anyone => ("no token".to_owned(), "no token".to_owned()),
-            Access::Token { bot, user, .. } => (scopes(bot), scopes(user)),
-        };
-        writeln!(text, "| `{}` | {} | {bots} | {people} |", method.name, tier(method.tier)).unwrap();
-    }
+    let rows: Vec<String> = METHODS
+        .iter()
+        .map(|method| {
+            let (bots, people) = match method.access {
+                Access::Anyone => ("no token".to_owned(), "no token".to_owned()),
+                Access::Token { bot, user, .. } => (scopes(bot), scopes(user)),
+            };
+            format!("| `{}` | {} | {bots} | {people} |", method.name, tier(method.tier))
+        })
+        .collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api/methods.md");
+    let text = std::fs::read_to_string(&path).unwrap();
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(&path, &text).unwrap();
+        let before = text.lines().take_while(|line| !is_row(line));
+        let after = text.lines().skip_while(|line| !is_row(line)).skip_while(|line| is_row(line));
+        let lines: Vec<&str> = before.chain(rows.iter().map(String::as_str)).chain(after).collect();
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        return;
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(text.lines().filter(|line| is_row(line)).collect::<Vec<_>>(), rows);
 }
