@@ -363,7 +363,7 @@ impl Sandbox {
 pub async fn seed(data: &Path, members: usize) -> Result<Seed> {
     let data = data.to_str().context("path")?;
     let output = parlance(&["seed", "--data", data, "--json", "--members", &members.to_string()]).await?;
-    ensure!(output.status.success(), "parlance seed: {}", output.stderr);
+    ensure!(output.status.success(), "parlance seed: {}: {}", output.status, output.stderr);
     serde_json::from_str(&output.stdout).with_context(|| format!("parlance seed printed {:?}", output.stdout))
 }
 
