@@ -124,8 +124,8 @@ export class FakeWorkspace {
 
   mark(channel: string, user: string, ts: Ts): void {
     this.channel(channel).lastRead.set(user, ts);
-    const mention_count = this.conversation(user, channel).mention_count;
-    this.log(user, { kind: "fixed", event: { type: "channel_marked", channel, ts, ...(mention_count === undefined ? {} : { mention_count }) } });
+    const { mention_count, has_unreads } = this.conversation(user, channel);
+    this.log(user, { kind: "fixed", event: { type: "channel_marked", channel, ts, mention_count, has_unreads } });
   }
 
   head(topic: string): number {

@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { KeyboardEvent } from "react";
-import { nameOf, useSession } from "../store/context";
+import { compareNames, nameOf, useSession } from "../store/context";
 import { t } from "../strings";
 import { TEXT_MAX, decodeText, encodeText, textLength } from "../text/compose";
 import type { Names } from "../text/compose";
@@ -36,6 +36,7 @@ interface Suggestion {
   picture: React.ReactNode;
 }
 
+const NO_NAMES: Names = { users: [], channels: [] };
 const SUGGESTIONS_MAX = 7;
 /** From here on the remaining characters are shown. */
 const LEFT_SHOWN = 2_000;
@@ -55,7 +56,7 @@ export function Composer({ id, initial, placeholder, autoFocus, onChange, onSend
   /** People picked here: of two with one name, the picked one is meant. */
   const picked = useRef<Names["users"][number][]>([]);
 
-  const encoded = useMemo(() => encodeText(typed.trim(), namesOf(session.state.get(), picked.current)), [typed, session]);
+  const encoded = useMemo(() => encodeText(typed.trim(), /[@#]/.test(typed) ? namesOf(session.state.get(), picked.current) : NO_NAMES), [typed, session]);
   const left = TEXT_MAX - textLength(encoded);
   const empty = typed.trim() === "";
 
@@ -234,7 +235,7 @@ function useSuggestions(token: { sign: string; query: string } | undefined): Sug
     }
     const people = Object.values(users)
       .filter((user) => !user.deleted && `${nameOf(user)} ${user.name}`.toLowerCase().split(/[\s.]+/).some((word) => word.startsWith(query)))
-      .sort((a, b) => nameOf(a).localeCompare(nameOf(b)))
+      .sort((a, b) => compareNames(nameOf(a), nameOf(b)))
       .map((user): Suggestion => ({ key: user.id, insert: `@${nameOf(user)} `, title: nameOf(user), hint: user.name, picture: <Avatar user={user} size={20} /> }));
     const all = Object.entries(t.composer.broadcasts)
       .filter(([name]) => query !== "" && name.startsWith(query))

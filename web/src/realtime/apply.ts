@@ -8,7 +8,6 @@
  *   the position: what it lacks is applied to it again, what it contains is not.
  */
 import type { Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
-import { compareTs } from "../wire/types";
 import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
@@ -287,11 +286,7 @@ function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
 
 // --- One's own messages ---------------------------------------------------------------------------
 
-function sendStatus(before: State, input: Extract<Input, { type: "send_status" }>): State {
-  const channel = channelOf(input.log);
-  const it = before.conversations[channel];
-  const moves = input.ts !== undefined && input.log === channel && it !== undefined && compareTs(input.ts, it.lastRead) > 0;
-  const state = moves ? putConversation(before, { ...readUpTo(it, input.ts!, undefined), ownTs: input.ts! }) : before;
+function sendStatus(state: State, input: Extract<Input, { type: "send_status" }>): State {
   const arrived = input.ts !== undefined && state.logs[input.log] !== undefined && findRow(state.logs[input.log]!, input.ts) !== undefined;
   return mapPending(state, input.log, (list) =>
     arrived

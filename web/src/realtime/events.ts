@@ -30,7 +30,7 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "group_marked":
     case "im_marked":
     case "mpim_marked":
-      return applyMark(state, event, seq);
+      return applyMark(state, event, seq, effects);
     case "channel_joined":
     case "group_joined":
     case "mpim_joined":
@@ -85,6 +85,7 @@ export function conversationOf(channel: Channel, v: number, uv: number): Convers
     lastRead: channel.last_read ?? latest,
     latest,
     ownTs: TS_ZERO,
+    markTs: TS_ZERO,
     counted: [],
     mentionsBase: channel.mention_count ?? 0,
     mentionsUpTo: latest,
@@ -101,13 +102,13 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
     const message = event.message as Message;
     next = mapLogs(next, channel, (log) => change(log, message.ts, seq, (old) => edited(old, message)));
     // A deleted parent stays as a tombstone, but it is nothing to read any more.
-    next = inConversation(next, channel, seq, (it) => (message.subtype === "tombstone" ? uncount(it, message.ts, undefined, state, effects) : it));
+    next = inConversation(next, channel, seq, (it) => (message.subtype === "tombstone" ? uncount(it, message.ts, event.previous_message as Message | undefined, event, state, effects) : it));
   } else if (event.subtype === "message_deleted") {
     const ts = (event.deleted_ts ?? (event.previous_message as Message | undefined)?.ts) as Ts;
     const previous = event.previous_message as Message | undefined;
     next = mapLogs(next, channel, (log) => remove(log, ts, seq));
     next = unsend(next, channel, ts);
-    next = inConversation(next, channel, seq, (it) => uncount(it, ts, previous, next, effects));
+    next = inConversation(next, channel, seq, (it) => uncount(it, ts, previous, event, next, effects));
   } else if (event.subtype !== "message_replied") {
     next = applyNew(next, channel, messageOf(event), seq, effects);
   }
@@ -226,9 +227,9 @@ function count(it: Conversation, message: Message, state: State): Conversation {
   }
   if (own && counts) {
     next.ownTs = maxTs(it.ownTs, ts);
-    return readUpTo(next, maxTs(it.lastRead, ts), undefined);
+    return compareTs(ts, it.markTs) > 0 ? readUpTo(next, maxTs(it.lastRead, ts), undefined) : next;
   }
-  if (!own && self !== undefined && mentions(message.text, self) && compareTs(ts, it.lastRead) > 0) {
+  if (!own && self !== undefined && mentions(message.text, self) && compareTs(ts, it.lastRead) > 0 && compareTs(ts, it.mentionsUpTo) > 0) {
     next.mentions = [...it.mentions, ts];
   }
   return next;
@@ -242,7 +243,7 @@ function described(channel: Channel, message: Message): Channel {
   return channel;
 }
 
-function uncount(it: Conversation, ts: Ts, previous: Message | undefined, state: State, effects: Effect[]): Conversation {
+function uncount(it: Conversation, ts: Ts, previous: Message | undefined, event: WireEvent, state: State, effects: Effect[]): Conversation {
   const next: Conversation = {
     ...it,
     counted: it.counted.filter((other) => other !== ts),
@@ -250,35 +251,43 @@ function uncount(it: Conversation, ts: Ts, previous: Message | undefined, state:
   };
   const unread = compareTs(ts, it.lastRead) > 0;
   const self = state.self?.id;
-  if (unread && it.mentionsBase > 0 && compareTs(ts, it.mentionsUpTo) <= 0) {
+  const counted = compareTs(ts, it.mentionsUpTo) <= 0 && compareTs(event.event_ts ?? ts, it.mentionsUpTo) > 0;
+  if (unread && it.mentionsBase > 0 && counted) {
     if (previous === undefined) effects.push({ kind: "boot" });
     else if (self !== undefined && mentions(previous.text, self)) next.mentionsBase = it.mentionsBase - 1;
   }
   if (ts !== it.latest) return next;
   const newest = next.counted[next.counted.length - 1];
   if (newest !== undefined) next.latest = newest;
-  else if (!unread) next.latest = it.lastRead;
+  // What is the newest now is not known, only that it was read.
+  else if (!unread) next.latest = TS_ZERO;
   else effects.push({ kind: "boot" });
   return next;
 }
 
-function applyMark(state: State, event: WireEvent, seq: number): State {
+function applyMark(state: State, event: WireEvent, seq: number, effects: Effect[]): State {
   const id = event.channel as string;
   const it = state.conversations[id];
   if (it === undefined || it.uv >= seq) return state;
   const ts = event.ts as Ts;
   // One's own post moves the cursor without an event of its own: an earlier mark that arrives later does not take it back.
-  const stands = compareTs(ts, it.lastRead) >= 0 || compareTs((event.event_ts as Ts | undefined) ?? ts, it.ownTs) > 0;
+  const at = (event.event_ts as Ts | undefined) ?? ts;
+  const stands = compareTs(at, it.ownTs) > 0 || compareTs(ts, it.lastRead) >= 0;
   const left = event.mention_count as number | undefined;
-  const next = stands ? readUpTo(it, ts, left) : it;
-  return putConversation(state, { ...next, uv: seq });
+  const next = stands ? readUpTo(it, ts, left === undefined ? undefined : { left, at }) : it;
+  // Something is unread that this device does not know of.
+  if (stands && event.has_unreads === true && compareTs(it.latest, ts) <= 0) effects.push({ kind: "boot" });
+  return putConversation(state, { ...next, uv: seq, markTs: maxTs(it.markTs, at) });
 }
 
-/** Moves the read cursor. `left`: mentions after it, if the server said so. */
-export function readUpTo(it: Conversation, ts: Ts, left: number | undefined): Conversation {
-  const later = it.mentions.filter((other) => compareTs(other, ts) > 0);
-  const base = compareTs(ts, it.mentionsUpTo) >= 0 ? 0 : Math.max(0, (left ?? it.mentionsBase + later.length) - later.length);
-  return { ...it, lastRead: ts, mentions: later, mentionsBase: base };
+/** Moves the read cursor. `counted`: how many mentions are after it, as the server counted at that moment. */
+export function readUpTo(it: Conversation, ts: Ts, counted: { left: number; at: Ts } | undefined): Conversation {
+  if (counted !== undefined) {
+    const since = it.mentions.filter((other) => compareTs(other, counted.at) > 0);
+    return { ...it, lastRead: ts, mentions: since, mentionsBase: counted.left, mentionsUpTo: maxTs(it.mentionsUpTo, counted.at) };
+  }
+  const all = compareTs(ts, it.mentionsUpTo) >= 0 || compareTs(ts, it.latest) >= 0;
+  return { ...it, lastRead: ts, mentions: it.mentions.filter((other) => compareTs(other, ts) > 0), mentionsBase: all ? 0 : it.mentionsBase };
 }
 
 function applyJoined(state: State, event: WireEvent, seq: number, effects: Effect[]): State {

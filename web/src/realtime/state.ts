@@ -47,11 +47,12 @@ export interface Conversation {
   lastRead: Ts;
   /** Newest message that counts as unread. */
   latest: Ts;
-  /** Own newest message that events told of. */
+  /** Own newest message that events told of, and when the newest mark was made: of the two the later moved the cursor. */
   ownTs: Ts;
+  markTs: Ts;
   /** Messages that count, as far as events told of them. Newest last, at most `COUNTED_MAX`. */
   counted: readonly Ts[];
-  /** Mentions up to `mentionsUpTo` and after `lastRead`, as the server counted them. */
+  /** Mentions after `lastRead`, as the server counted them when `mentionsUpTo` was the newest there could be. */
   mentionsBase: number;
   mentionsUpTo: Ts;
   /** Mentions that events told of since. */

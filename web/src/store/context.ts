@@ -24,6 +24,13 @@ export function nameOf(user: User | undefined): string {
   return user?.profile?.display_name || user?.profile?.real_name || user?.real_name || user?.name || t.someone;
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+/** The order in which names are listed. */
+export function compareNames(a: string, b: string): number {
+  return collator.compare(a, b);
+}
+
 /** What a conversation is called, without its sign. */
 export function titleOf(state: State, channel: Channel): string {
   if (channel.is_im) return nameOf(channel.user === undefined ? undefined : state.users[channel.user]);

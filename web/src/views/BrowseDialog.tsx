@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import type { FormEvent } from "react";
 import { Icon } from "../components/Icon";
 import { Dialog } from "../components/overlay";
-import { useSession } from "../store/context";
+import { compareNames, useSession } from "../store/context";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { t } from "../strings";
@@ -28,7 +28,7 @@ function ChannelList({ onClose, onCreate }: { onClose(): void; onCreate(): void 
     session.browse().then(setChannels, notifyFailure);
   }, [session]);
   const wanted = query.trim().toLowerCase().replace(/^#/, "");
-  const found = (channels ?? []).filter((it) => it.name?.includes(wanted)).sort((a, b) => a.name!.localeCompare(b.name!));
+  const found = (channels ?? []).filter((it) => it.name?.includes(wanted)).sort((a, b) => compareNames(a.name!, b.name!));
   const open = (it: Channel) => {
     const member = session.state.get().conversations[it.id] !== undefined;
     (member ? Promise.resolve(it.id) : session.join(it.id)).then((channel) => {

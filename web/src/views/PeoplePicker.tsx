@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Avatar } from "../components/Avatar";
 import { Dialog } from "../components/overlay";
-import { nameOf, useSession, useWorkspace } from "../store/context";
+import { compareNames, nameOf, useSession, useWorkspace } from "../store/context";
 import { notify, notifyFailure } from "../store/notice";
 import { t } from "../strings";
 
@@ -16,7 +16,7 @@ export function PeoplePicker({ title, onClose, onPick }: { title: string; onClos
   const wanted = query.trim().toLowerCase();
   const found = Object.values(users)
     .filter((user) => !user.deleted && !user.is_bot && `${nameOf(user)} ${user.name}`.toLowerCase().includes(wanted))
-    .sort((a, b) => nameOf(a).localeCompare(nameOf(b)))
+    .sort((a, b) => compareNames(nameOf(a), nameOf(b)))
     .slice(0, LISTED_MAX);
   const pick = (id: string) => {
     onPick(id).then(() => {

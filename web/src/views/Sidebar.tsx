@@ -5,7 +5,7 @@ import { Icon } from "../components/Icon";
 import { Menu } from "../components/overlay";
 import { hasUnreads, mentionCount } from "../realtime/state";
 import type { Conversation } from "../realtime/state";
-import { nameOf, titleOf, useSession, useWorkspace } from "../store/context";
+import { compareNames, nameOf, titleOf, useSession, useWorkspace } from "../store/context";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { useSignal } from "../store/signal";
@@ -34,7 +34,7 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
   const { channels, direct } = useMemo(() => {
     const state = session.state.get();
     const all = Object.values(conversations).filter((it) => !it.gone && !it.channel.is_archived);
-    const byTitle = (a: Conversation, b: Conversation) => titleOf(state, a.channel).localeCompare(titleOf(state, b.channel));
+    const byTitle = (a: Conversation, b: Conversation) => compareNames(titleOf(state, a.channel), titleOf(state, b.channel));
     return {
       channels: all.filter((it) => !it.channel.is_im && !it.channel.is_mpim).sort(byTitle),
       direct: all.filter((it) => it.channel.is_im || it.channel.is_mpim).sort(byTitle),

@@ -4,7 +4,7 @@ import { Icon } from "../components/Icon";
 import { Dialog } from "../components/overlay";
 import { hasUnreads } from "../realtime/state";
 import type { State } from "../realtime/state";
-import { nameOf, titleOf, useSession } from "../store/context";
+import { compareNames, nameOf, titleOf, useSession } from "../store/context";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { t } from "../strings";
@@ -13,7 +13,7 @@ interface Target {
   key: string;
   title: string;
   hint: string;
-  picture: React.ReactNode;
+  picture(): React.ReactNode;
   unread: boolean;
   /** Higher is better. */
   rank: number;
@@ -22,6 +22,8 @@ interface Target {
 }
 
 const SHOWN_MAX = 8;
+/** The rank of somebody one has no conversation with: found by name only. */
+const STRANGER = -10;
 const recent: string[] = [];
 
 /** Remembers what the person uses, for the order of the switcher. */
@@ -77,7 +79,7 @@ export function Switcher({ onClose }: { onClose(): void }) {
       <ul id="switcher-list" role="listbox" aria-label={t.switcher.title}>
         {found.map((it, i) => (
           <li key={it.key} id={`switch-${it.key}`} role="option" aria-selected={i === chosen} className={it.unread ? "unread" : ""} onMouseMove={() => setChosen(i)} onClick={() => go(it)}>
-            {it.picture}
+            {it.picture()}
             <span>{it.title}</span>
             <small>{it.hint}</small>
           </li>
@@ -101,7 +103,7 @@ function targetsOf(state: State): Target[] {
         channel: channel.id,
         title: titleOf(state, channel),
         hint: user ? user.name : "",
-        picture: channel.is_im ? <Avatar user={user} size={20} /> : <Icon name={channel.is_private ? "lock" : "hash"} />,
+        picture: () => (channel.is_im ? <Avatar user={user} size={20} /> : <Icon name={channel.is_private ? "lock" : "hash"} />),
         unread: hasUnreads(it),
         // Where one is already is the last place to go to.
         rank: (hasUnreads(it) ? 30 : 0) + (recent[0] === channel.id ? -5 : usage(channel.id)),
@@ -109,7 +111,7 @@ function targetsOf(state: State): Target[] {
     }),
     ...Object.values(state.users)
       .filter((user) => !user.deleted && !user.is_bot && !withDm.has(user.id))
-      .map((user): Target => ({ key: user.id, user: user.id, title: nameOf(user), hint: user.name, picture: <Avatar user={user} size={20} />, unread: false, rank: -10 })),
+      .map((user): Target => ({ key: user.id, user: user.id, title: nameOf(user), hint: user.name, picture: () => <Avatar user={user} size={20} />, unread: false, rank: STRANGER })),
   ];
 }
 
@@ -117,15 +119,15 @@ function targetsOf(state: State): Target[] {
 export function rankTargets<T extends { title: string; hint: string; rank: number }>(targets: readonly T[], query: string): T[] {
   const wanted = query.trim().toLowerCase().replace(/^[#@]/, "");
   return targets
+    .filter((target) => wanted !== "" || target.rank !== STRANGER)
     .map((target) => ({ target, score: target.rank + matchScore(target.title.toLowerCase(), target.hint.toLowerCase(), wanted) }))
     .filter(({ score }) => score > -500)
-    .sort((a, b) => b.score - a.score || a.target.title.localeCompare(b.target.title))
+    .sort((a, b) => b.score - a.score || compareNames(a.target.title, b.target.title))
     .slice(0, SHOWN_MAX)
     .map(({ target }) => target);
 }
 
 function matchScore(title: string, hint: string, wanted: string): number {
-  if (wanted === "") return 0;
   if (title === wanted) return 200;
   if (title.startsWith(wanted)) return 100;
   if (title.split(/[\s_-]+/).some((word) => word.startsWith(wanted)) || hint.startsWith(wanted)) return 60;
