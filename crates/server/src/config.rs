@@ -201,7 +201,11 @@ impl Config {
     /// # Errors
     /// A sentence that names the key.
     pub fn check(&self) -> anyhow::Result<()> {
-        self.address()?;
+        let address = self.address()?;
+        ensure!(
+            !address.ip().is_unspecified() || !self.public_url.is_empty(),
+            "public_url: needed when listen is {address}, which is no address that a browser could ask for"
+        );
         ensure!(!self.data.is_empty(), "data: a directory is needed");
         if !self.public_url.is_empty() {
             origin(&self.public_url).context("public_url")?;
@@ -370,6 +374,7 @@ mod tests {
             ("roles = [\"web\"]", vec![], "roles"),
             ("slots = 0", vec![], "slots"),
             ("public_url = \"chat.example\"", vec![], "public_url"),
+            ("listen = \"0.0.0.0:8080\"", vec![], "public_url"),
             ("allowed_origins = [\"https://a.example/path\"]", vec![], "allowed_origins"),
             ("", vec![("PARLANCE_LISSTEN", "x")], "PARLANCE_LISSTEN"),
             ("", vec![("PARLANCE_SLOTS", "many")], "PARLANCE_SLOTS"),

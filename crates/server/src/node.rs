@@ -301,9 +301,15 @@ fn write_path(
 }
 
 fn api_config(config: &Config, url: &str) -> api::role::Config {
+    let mut allowed_origins = config.allowed_origins.clone();
+    if config.public_url.is_empty() {
+        // Nobody said how it is called, and on one's own machine it has two names.
+        allowed_origins
+            .extend(url.strip_prefix("http://127.0.0.1:").map(|port| format!("http://localhost:{port}")));
+    }
     api::role::Config {
         public_url: public_url(config, url),
-        allowed_origins: config.allowed_origins.clone(),
+        allowed_origins,
         rate_limits: match config.rate_limits {
             RateLimits::Slack => api::role::RateLimits::Slack,
             RateLimits::Off => api::role::RateLimits::Off,
