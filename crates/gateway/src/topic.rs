@@ -161,10 +161,10 @@ impl TopicView {
         self.started
     }
 
-    /// Events that wait here.
+    /// Events and signals that wait here.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.pending.len() + self.held.len()
+        self.pending.len() + self.held.len() + self.signals.len()
     }
 
     /// Whether there is something to write that no job has begun.
