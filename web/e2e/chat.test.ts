@@ -189,23 +189,38 @@ test("a long history is read back to its first message, and nothing jumps", asyn
   await laptop.screenshot("first-unread");
   await laptop.page.locator(".to-end").click();
   await laptop.message("line 129").waitFor();
-  const shown = (await laptop.shown()).map((it) => it.text);
   const stored = (await server.history(ann.token, random)).filter((it) => it.subtype === undefined);
+  await laptop.quiet();
+  await laptop.feed().hover();
+  for (let step = 0; step < 30; step++) {
+    const before = await laptop.places();
+    const [mark, at] = [...before].find(([, place]) => place > 100)!;
+    await laptop.page.mouse.wheel(0, -100);
+    await expect.poll(async () => (await laptop.places()).get(mark)).not.toBe(at);
+    await laptop.quiet();
+    const after = await laptop.places();
+    // Earlier messages arrive above meanwhile; what is in sight moves as far as was scrolled.
+    for (const [ts, at] of before) if (at > 0 && at < 400 && after.has(ts)) expect(Math.abs(after.get(ts)! - at - 100), `step ${step}`).toBeLessThanOrEqual(1);
+  }
+  const shown = (await laptop.shown()).map((it) => it.text);
   expect(shown.filter((text) => text.startsWith("line "))).toEqual(stored.map((it) => it.text).filter((text) => text.startsWith("line ")));
-  // In the middle, an edit above the window moves nothing in it.
-  await laptop.feed().evaluate((box) => {
-    box.scrollTop = box.scrollHeight / 2;
-  });
-  await laptop.page.waitForTimeout(400);
-  const top = () => laptop.feed().evaluate((box) => {
-    const edge = box.getBoundingClientRect().top;
-    const row = [...box.querySelectorAll<HTMLElement>("article")].find((it) => it.getBoundingClientRect().top >= edge)!;
-    return { ts: row.dataset["ts"], at: Math.round(row.getBoundingClientRect().top - edge) };
-  });
-  const before = await top();
+});
+
+test("what is in sight stays where it is when something changes above it or at the end", async () => {
+  await laptop.feed().evaluate((box) => (box.scrollTop = box.scrollHeight / 2));
+  await laptop.quiet();
+  // Upwards at last: messages are drawn ahead in the direction of the scroll.
+  await laptop.feed().evaluate((box) => (box.scrollTop -= 200));
+  await laptop.quiet();
+  const before = await laptop.places();
+  const above = [...before].filter(([, at]) => at < -30).at(-1)![0];
+  await server.call(bo.token, "chat.update", { channel: random, ts: above, text: "now\nthis\nhas\nsix\nlong\nlines" });
+  await laptop.feed().locator(`[data-ts="${above}"]`, { hasText: "has" }).waitFor({ state: "attached" });
   await server.call(bo.token, "chat.postMessage", { channel: random, text: "at the end" });
   await laptop.page.locator(".to-end", { hasText: "1 new message" }).waitFor();
-  expect(await top()).toEqual(before);
+  await laptop.quiet();
+  const after = await laptop.places();
+  for (const [ts, at] of before) if (at >= 0 && at < 500) expect(after.get(ts)).toBe(at);
   await laptop.page.locator(".to-end").click();
   await laptop.message("at the end").waitFor();
 });

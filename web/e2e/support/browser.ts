@@ -118,10 +118,28 @@ export class Device {
     await area.press("Enter");
   }
 
-  /** Every message of the open conversation as it is on screen, oldest first: scrolls through all of it. */
+  /** Until nothing is being fetched and what was scrolled to is drawn. */
+  async quiet(): Promise<void> {
+    for (let frame = 0; frame < 3; frame++) {
+      await this.page.locator(".conversation [role=feed][aria-busy=false]").waitFor();
+      await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+    }
+  }
+
+  /** Where each message is, in pixels below the top of the list. */
+  async places(): Promise<Map<string, number>> {
+    const rows = await this.feed().evaluate((box) => {
+      const top = box.getBoundingClientRect().top;
+      return [...box.querySelectorAll<HTMLElement>("article[data-ts]")].map((row) => [row.dataset["ts"]!, Math.round(row.getBoundingClientRect().top - top)] as const);
+    });
+    return new Map(rows);
+  }
+
+  /** Every message of the open conversation as it is on screen, oldest first: scrolls from the end through all of it. */
   async shown(): Promise<{ ts: string; text: string; reactions: string[]; replies: string }[]> {
     const found = new Map<string, { ts: string; text: string; reactions: string[]; replies: string }>();
     const feed = this.feed();
+    await this.toEnd();
     for (let still = 0, last = -1; still < 3; ) {
       const rows = await feed.evaluate((box) =>
         [...box.querySelectorAll<HTMLElement>("article.message")].map((row) => ({
@@ -136,7 +154,7 @@ export class Device {
         box.scrollTop -= box.clientHeight * 0.7;
         return box.scrollTop;
       });
-      await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 60))));
+      await this.quiet();
       still = top === last ? still + 1 : 0;
       last = top;
     }
