@@ -13,7 +13,7 @@ use std::{
 
 use cluster::RingWatch;
 use model::{NodeId, Topic};
-use rpc::{CallError, Reply, Subscription};
+use rpc::{Call, CallError, Reply, Subscription};
 use tokio::{sync::Notify, time::Instant};
 use tracing::{debug, warn};
 
@@ -26,6 +26,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(15);
 /// First wait after a failure; doubles up to [`WAIT_MAX`].
 const WAIT_MIN: Duration = Duration::from_millis(25);
 const WAIT_MAX: Duration = Duration::from_secs(1);
+/// Longest wait when only some topics were refused: new ones of the same owner should not wait for those.
+const WAIT_PARTIAL_MAX: Duration = Duration::from_millis(200);
+/// Deadline of a call; the owner may have to learn heads first.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The list.
 #[derive(Debug, Default)]
@@ -181,8 +185,8 @@ impl Subscriptions {
         if let Some(state) = book.nodes.get_mut(node) {
             state.busy = false;
             state.failures = if failed == 0 { 0 } else { state.failures + 1 };
-            let wait =
-                if failed == 0 { Duration::ZERO } else { back_off(state.failures, WAIT_MIN, WAIT_MAX) };
+            let most = if failed < topics.len() as u64 { WAIT_PARTIAL_MAX } else { WAIT_MAX };
+            let wait = if failed == 0 { Duration::ZERO } else { back_off(state.failures, WAIT_MIN, most) };
             state.not_before = Instant::now() + wait;
         }
         // Nodes that are in no ring any more are forgotten.
@@ -223,7 +227,8 @@ async fn subscribe(shell: &Shell, node: &NodeId, topics: &[Topic]) -> Result<Vec
     };
     // A topic was given up meanwhile: the next round goes without it.
     let Some(subscriptions) = subscriptions else { return Ok(Vec::new()) };
-    port.subscribe(&shell.call(), shell.node.clone(), subscriptions).await
+    let call = Call { timeout: CALL_TIMEOUT, ..shell.call() };
+    port.subscribe(&call, shell.node.clone(), subscriptions).await
 }
 
 /// A wait that doubles with each failure.
