@@ -20,9 +20,11 @@ export function initials(name: string): string {
   return (first + last).toUpperCase();
 }
 
-/** Twelve hues, so that two people are rarely almost the same. */
+/** One of eighteen hues. Ids are random, but their characters are few: the bits are mixed well (FNV-1a, then MurmurHash3's end). */
 export function hueOf(id: string): number {
-  let hash = 7;
-  for (const char of id) hash = (hash * 31 + char.codePointAt(0)!) >>> 0;
-  return (hash % 12) * 30 + 15;
+  let hash = 0x811c9dc5;
+  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (((hash ^ (hash >>> 16)) >>> 0) % 18) * 20 + 10;
 }
