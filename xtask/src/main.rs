@@ -7,6 +7,7 @@ mod count;
 mod licences;
 mod paths;
 mod peers;
+mod postgres;
 mod report;
 mod run;
 mod sdk;

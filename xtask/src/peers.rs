@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::{paths, shell, web};
+use crate::{paths, postgres, shell, web};
 
 const APT_WITHIN: Duration = Duration::from_secs(600);
 const PIP_WITHIN: Duration = Duration::from_secs(600);
@@ -25,6 +25,14 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     find().or_else(|| {
         apt(&["chromium"]);
         find()
+    })
+}
+
+/// The programs of a PostgreSQL server, installed if they can be.
+pub(crate) fn postgres() -> Option<PathBuf> {
+    postgres::programs().or_else(|| {
+        apt(&["postgresql"]);
+        postgres::programs()
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) fn build() -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command
         .args(["build", "--release", "--package", "server", "--bin", "parlance"])
+        // Cargo does not notice by itself that the folder appeared.
+        .env("PARLANCE_WEB_DIST", paths::root().join("web/dist"))
         .current_dir(paths::root());
     shell::must(&mut command, BUILD_WITHIN)?;
     Ok(binary())

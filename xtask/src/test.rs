@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::count::{Count, Format};
+use crate::postgres::Postgres;
 use crate::report::{Report, Verdict, command};
 use crate::{licences, paths, peers, sdk, server, shell, web};
 
@@ -31,6 +32,7 @@ const STEPS: &[(&str, &str)] = &[
     ("clippy", "no warnings in the workspace"),
     ("binary", "the release binary builds; later steps test it"),
     ("cargo-test", "unit, conformance and sandbox tests of all crates"),
+    ("store-postgres", "the store's conformance suite on PostgreSQL"),
     ("sdk-web-api", "@slack/web-api"),
     ("sdk-rtm-api", "@slack/rtm-api 7.0.1"),
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
@@ -121,6 +123,15 @@ fn binary_steps(report: &mut Report, options: &Options) {
         if options.ci {
             test.env("CI", "1");
         }
+        command(&mut test, Format::Libtest, TESTS_WITHIN)
+    });
+    report.step("store-postgres", || {
+        let server = match Postgres::start()? {
+            Ok(server) => server,
+            Err(missing) => return Ok(Verdict::Missing(missing)),
+        };
+        let mut test = cargo();
+        test.args(["test", "--package", "store", "--test", "it"]).env("PARLANCE_TEST_STORE", &server.url);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
     report.step("sdk-web-api", || sdk::node(&binary, "web_api.mjs"));

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// Variables that start with `PARLANCE_` and belong to the test suite or name the file itself.
-const NOT_KEYS: [&str; 7] = [
+const NOT_KEYS: [&str; 8] = [
     "PARLANCE_CONFIG",
     "PARLANCE_BIN",
     "PARLANCE_LONG",
     "PARLANCE_SCREENSHOTS",
     "PARLANCE_SEED",
     "PARLANCE_SLACK_SAMPLES",
+    "PARLANCE_TEST_STORE",
     "PARLANCE_URL",
 ];
 const PREFIX: &str = "PARLANCE_";
