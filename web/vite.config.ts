@@ -1,15 +1,12 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { fakeServer } from "./dev/server";
 
-/** `PARLANCE_URL` names a running server; without it the pages talk to the workspace of `dev/fake.ts`. */
-const server = process.env["PARLANCE_URL"];
-const proxy = server ? { "/api": server, "/realtime": { target: server, ws: true } } : {};
+/** `npm run dev` shows the pages and passes the rest on to a running server; see README.md. */
+const server = process.env["PARLANCE_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [react(), ...(server ? [] : [fakeServer()])],
-  server: { proxy },
-  preview: { proxy },
+  plugins: [react()],
+  server: { host: "localhost", port: 5173, strictPort: true, proxy: { "/api": server, "/realtime": { target: server, ws: true } } },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

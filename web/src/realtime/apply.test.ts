@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FakeWorkspace } from "../../dev/fake";
+import { FakeWorkspace } from "./fake";
 import type { Message, TopicFrames, WireEvent } from "../wire/types";
 import { compareTs } from "../wire/types";
 import { apply } from "./apply";

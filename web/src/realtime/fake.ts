@@ -1,10 +1,9 @@
 /**
  * A workspace in memory that speaks `docs/api/realtime.md`: the oracle of the reducer's property
- * tests, and what `npm run dev` talks to when there is no server. One place decides order; nothing is
- * stored. Not a model of permissions or errors.
+ * tests. One place decides order; nothing is stored. Not a model of permissions or errors.
  */
-import type { Boot, Channel, EventPosition, HistoryPage, Message, PageFrame, Position, TopicFrames, Ts, User, WireEvent } from "../src/wire/types";
-import { TS_ZERO, compareTs } from "../src/wire/types";
+import type { Boot, Channel, EventPosition, HistoryPage, Message, PageFrame, Position, TopicFrames, Ts, User, WireEvent } from "../wire/types";
+import { TS_ZERO, compareTs } from "../wire/types";
 
 type Kind =
   | { kind: "message" | "changed"; ts: Ts; parent?: Ts }
@@ -55,11 +54,6 @@ export class FakeWorkspace {
     this.listeners.set(user, set);
     set.add(listener);
     return () => set.delete(listener);
-  }
-
-  signal(from: string, event: WireEvent): void {
-    const members = this.channels.get(event.channel as string)?.members ?? new Set();
-    for (const user of members) if (user !== from) for (const listener of this.listeners.get(user) ?? []) listener("", event);
   }
 
   post(channel: string, user: string, text: string, more: { thread_ts?: Ts; client_msg_id?: string; broadcast?: boolean; at?: bigint } = {}): Message {
