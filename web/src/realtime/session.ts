@@ -282,8 +282,15 @@ export class Session {
         throw thrown;
       }
     }
-    this.saveOutbox([]);
     this.stop();
+    this.forget();
+  }
+
+  /** Who signs out leaves nothing behind on this device: no drafts, no unsent messages. */
+  private forget(): void {
+    const { storage } = this.ports;
+    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? "");
+    for (const key of keys) if (key.startsWith("parlance.")) storage.removeItem(key);
   }
 
   /** The personal topic tells of a new conversation; if it does not in time, a boot does. */
@@ -389,14 +396,12 @@ export class Session {
     }
   }
 
-  private async fetchUsers(): Promise<void> {
-    let cursor: string | undefined;
-    for (let page = 0; page < USER_PAGES_MAX; page++) {
-      const answer: Envelope & { members: User[] } = await this.call("users.list", { limit: 500, cursor });
-      this.dispatch({ type: "users", users: answer.members });
-      cursor = answer.response_metadata?.next_cursor || undefined;
-      if (cursor === undefined) return;
-    }
+  /** One page of people; the further ones come without anybody waiting for them. */
+  private async fetchUsers(cursor?: string, pages: number = USER_PAGES_MAX): Promise<void> {
+    const answer = await this.call<Envelope & { members: User[] }>("users.list", { limit: 500, cursor });
+    this.dispatch({ type: "users", users: answer.members });
+    const next = answer.response_metadata?.next_cursor;
+    if (next && pages > 1 && !this.stopped) void this.fetchUsers(next, pages - 1).catch(() => {});
   }
 
   private askUser(id: string): void {
