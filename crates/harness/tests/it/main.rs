@@ -14,3 +14,4 @@ mod realtime;
 mod refusals;
 mod sessions;
 mod slots;
+mod workspaces;
