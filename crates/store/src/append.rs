@@ -213,12 +213,19 @@ struct TopicState {
     generation: Generation,
     last_seq: Seq,
     last_ts: Ts,
+    /// Events up to here are gone.
+    trimmed: Seq,
     moved: bool,
 }
 
 impl TopicState {
-    const NEW: Self =
-        Self { generation: Generation::FIRST, last_seq: Seq::ZERO, last_ts: Ts::ZERO, moved: false };
+    const NEW: Self = Self {
+        generation: Generation::FIRST,
+        last_seq: Seq::ZERO,
+        last_ts: Ts::ZERO,
+        trimmed: Seq::ZERO,
+        moved: false,
+    };
 
     /// Takes the next place: `seq` dense, `ts` strictly increasing however the clock jumps.
     fn next(&mut self, now: Micros) -> (Position, Ts) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use model::{
-    ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, Ts, User,
-    UserId, WorkspaceId,
+    ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, TopicKind, Ts,
+    User, UserId, WorkspaceId,
 };
 
 use super::{Decided, TopicState, Topics, event_row};
@@ -16,6 +16,11 @@ use crate::{
 
 /// State of a placement in which writes are taken.
 const PLACEMENT_HERE: i64 = 1;
+
+/// Events that the logs of people and workspaces keep at least.
+const TRIM_KEEP: u64 = 2_048;
+/// Events between two trims of such a log.
+const TRIM_EVERY: u64 = 512;
 
 /// One person in one channel, present or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,12 +109,13 @@ impl<'t> Batch<'t> {
     async fn preload_topics(&mut self, channels: &BTreeSet<ChannelKey>) -> Result<(), StoreError> {
         let keys: Vec<Vec<Value>> =
             channels.iter().map(|(workspace, channel)| params![workspace, channel].into()).collect();
-        let sql = "SELECT workspace, topic, generation, last_seq, last_ts FROM topics \
+        let sql = "SELECT workspace, topic, generation, last_seq, last_ts, trimmed FROM topics \
                    WHERE (workspace, topic) IN (VALUES $keys)";
         for mut row in self.tx.query_keys(sql, &keys).await? {
             let topic = Topic { workspace: row.take()?, id: row.take()? };
-            let (generation, last_seq, last_ts) = (row.take()?, row.take()?, row.take()?);
-            self.topics.insert(topic, TopicState { generation, last_seq, last_ts, moved: false });
+            let (generation, last_seq, last_ts, trimmed) =
+                (row.take()?, row.take()?, row.take()?, row.take()?);
+            self.topics.insert(topic, TopicState { generation, last_seq, last_ts, trimmed, moved: false });
         }
         Ok(())
     }
@@ -206,8 +212,7 @@ impl<'t> Batch<'t> {
         match self.topics.entry(topic) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
-                let sql =
-                    "SELECT generation, last_seq, last_ts FROM topics WHERE workspace = $1 AND topic = $2";
+                let sql = "SELECT generation, last_seq, last_ts, trimmed FROM topics WHERE workspace = $1 AND topic = $2";
                 let rows = self.tx.query(sql, &params![topic.workspace, topic.id]).await?;
                 let state = match rows.into_iter().next() {
                     None => TopicState::NEW,
@@ -215,6 +220,7 @@ impl<'t> Batch<'t> {
                         generation: row.take()?,
                         last_seq: row.take()?,
                         last_ts: row.take()?,
+                        trimmed: row.take()?,
                         moved: false,
                     },
                 };
@@ -246,6 +252,24 @@ impl<'t> Batch<'t> {
         );
         self.moved.insert(topic);
         self.events.push(event);
+        self.trim(topic, position.seq);
+    }
+
+    /// Keeps the logs of people and workspaces short: whoever is further behind starts from a snapshot.
+    /// Channels keep everything.
+    fn trim(&mut self, topic: Topic, seq: Seq) {
+        let due = seq.raw().is_multiple_of(TRIM_EVERY) && seq.raw() > TRIM_KEEP;
+        if topic.id.kind() == TopicKind::Channel || !due {
+            return;
+        }
+        let up_to = Seq::new(seq.raw() - TRIM_KEEP);
+        if let Some(state) = self.topics.get_mut(&topic) {
+            state.trimmed = up_to;
+        }
+        self.write(
+            "DELETE FROM events WHERE workspace = $1 AND topic = $2 AND seq <= $3",
+            params![topic.workspace, topic.id, up_to].into(),
+        );
     }
 
     /// Adds an event at the topic's next place.
@@ -505,15 +529,23 @@ impl<'t> Batch<'t> {
             .into_iter()
             .map(|(topic, state)| {
                 state.moved = false;
-                params![topic.workspace, topic.id, state.generation, state.last_seq, state.last_ts, Seq::ZERO]
-                    .into()
+                params![
+                    topic.workspace,
+                    topic.id,
+                    state.generation,
+                    state.last_seq,
+                    state.last_ts,
+                    state.trimmed
+                ]
+                .into()
             })
             .collect();
         run(
             self.tx,
             "INSERT INTO topics (workspace, topic, generation, last_seq, last_ts, trimmed) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, topic) DO UPDATE SET \
-             generation = excluded.generation, last_seq = excluded.last_seq, last_ts = excluded.last_ts",
+             generation = excluded.generation, last_seq = excluded.last_seq, last_ts = excluded.last_ts, \
+             trimmed = excluded.trimmed",
             &rows,
         )
         .await?;

@@ -106,3 +106,32 @@ async fn who_left_learns_nothing_from_the_personal_log() {
     assert!(!format!("{log:?}").contains("canary") && !format!("{log:?}").contains("\"secret\""));
     assert!(log.iter().any(|event| matches!(event.kind, EventKind::Left { channel: SECRET, .. })));
 }
+
+#[tokio::test]
+async fn the_logs_of_people_are_trimmed_and_those_of_channels_are_not() {
+    let mut world = World::new().await;
+    let first = world.say(GENERAL, ANN, "a").await.ts;
+    let second = world.say(GENERAL, ANN, "b").await.ts;
+    for _ in 0..7 {
+        let marks = (0..400).map(|turn| {
+            let ts = if turn % 2 == 0 { first } else { second };
+            WriteKind::Mark { channel: GENERAL, by: by(BO), ts }
+        });
+        world.batch(marks.collect()).await.unwrap();
+    }
+    let topic = Topic { workspace: WS, id: TopicId::User(BO) };
+    let head = world.head(topic.id).await;
+    assert!(head.seq.raw() > 2_800);
+    assert_eq!(world.store.events(topic, at(1, 0), 10).await.unwrap(), EventsRead::Reset { head });
+    assert_eq!(world.store.events(topic, at(1, 400), 10).await.unwrap(), EventsRead::Reset { head });
+    let near = at(1, head.seq.raw() - 2_000);
+    let EventsRead::Events { events, .. } = world.store.events(topic, near, 3_000).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(events.len(), 2_000, "what is kept has no hole");
+    let channel = Topic { workspace: WS, id: TopicId::Channel(GENERAL) };
+    assert!(matches!(world.store.events(channel, at(1, 0), 10).await.unwrap(), EventsRead::Events { .. }));
+    // The trim is remembered.
+    let world = world.reopen().await;
+    assert_eq!(world.store.events(topic, at(1, 400), 10).await.unwrap(), EventsRead::Reset { head });
+}
