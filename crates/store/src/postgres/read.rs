@@ -5,7 +5,6 @@
 
 use std::path::Path;
 
-use async_trait::async_trait;
 use deadpool_postgres::{Object, Pool};
 use model::{
     Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
@@ -18,8 +17,10 @@ use super::{
     tx::{PostgresTx, Statements},
 };
 use crate::{
-    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash, Store,
-    StoreError, ThreadPage, heads, query, rows,
+    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash,
+    StoreError, ThreadPage, heads,
+    query::{self, implement_store},
+    rows,
     tx::{Tx, params},
 };
 
@@ -75,136 +76,7 @@ macro_rules! read {
     }};
 }
 
-#[async_trait]
-impl Store for PostgresStore {
-    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        read!(self, query::accounts::workspaces)
-    }
-    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
-        read!(self, query::accounts::workspace, id)
-    }
-    async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
-        let domain = domain.to_owned();
-        read!(self, query::accounts::workspace_by_domain, domain)
-    }
-
-    async fn authenticate(
-        &self,
-        workspace: WorkspaceId,
-        secret: SecretHash,
-        now: Micros,
-    ) -> Result<Authenticated, StoreError> {
-        read!(self, query::accounts::authenticate, workspace, secret, now)
-    }
-    async fn credential_state(
-        &self,
-        workspace: WorkspaceId,
-        id: CredentialId,
-        now: Micros,
-    ) -> Result<Authenticated, StoreError> {
-        read!(self, query::accounts::credential_state, workspace, id, now)
-    }
-    async fn person_by_email(
-        &self,
-        workspace: WorkspaceId,
-        email: &str,
-    ) -> Result<Option<(User, Option<String>)>, StoreError> {
-        let email = email.to_owned();
-        read!(self, query::accounts::person_by_email, workspace, email)
-    }
-    async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError> {
-        read!(self, query::accounts::invite, workspace, code)
-    }
-
-    async fn user(&self, workspace: WorkspaceId, id: UserId) -> Result<Option<User>, StoreError> {
-        read!(self, rows::load_user, workspace, id)
-    }
-    async fn users(
-        &self,
-        workspace: WorkspaceId,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<User>, StoreError> {
-        read!(self, query::accounts::users, workspace, after, limit)
-    }
-
-    async fn channel(
-        &self,
-        workspace: WorkspaceId,
-        id: ChannelId,
-        viewer: Option<UserId>,
-    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
-        read!(self, query::channels::channel, workspace, id, viewer)
-    }
-    async fn channels(
-        &self,
-        workspace: WorkspaceId,
-        query: ChannelsQuery,
-    ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
-        read!(self, query::channels::channels, workspace, query)
-    }
-    async fn members(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<UserId>, StoreError> {
-        read!(self, query::channels::members, workspace, channel, after, limit)
-    }
-
-    async fn message(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        ts: Ts,
-    ) -> Result<Option<Message>, StoreError> {
-        read!(self, query::messages::message, workspace, channel, ts)
-    }
-    async fn history(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        range: Range,
-    ) -> Result<MessagePage, StoreError> {
-        read!(self, query::messages::history, workspace, channel, range)
-    }
-    async fn replies(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        parent: Ts,
-        range: Range,
-    ) -> Result<Option<ThreadPage>, StoreError> {
-        read!(self, query::messages::replies, workspace, channel, parent, range)
-    }
-
-    async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
-        read!(self, query::channels::boot, workspace, user)
-    }
-    async fn topics(
-        &self,
-        workspace: WorkspaceId,
-        user: UserId,
-    ) -> Result<Vec<(TopicId, Position)>, StoreError> {
-        read!(self, query::channels::topics, workspace, user)
-    }
-    async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
-        let topics = topics.to_vec();
-        read!(self, query::events::heads, &topics)
-    }
-    async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError> {
-        read!(self, query::events::events, topic, after, limit)
-    }
-    async fn position_of(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        ts: Ts,
-    ) -> Result<Option<Position>, StoreError> {
-        read!(self, query::messages::position_of, workspace, channel, ts)
-    }
-
+implement_store!(PostgresStore, read, {
     async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
         read!(self, changed_heads, since)
     }
@@ -212,7 +84,7 @@ impl Store for PostgresStore {
     async fn backup(&self, _: &Path, _: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
         Err(StoreError::Engine("back a PostgreSQL store up with pg_dump or its own base backup".to_owned()))
     }
-}
+});
 
 /// Numbers are drawn before the commit, so a smaller one may appear after a larger one: the next mark stays
 /// behind everything that could still be open.

@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_trait::async_trait;
 use model::{
     Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
     UserId, Workspace, WorkspaceId,
@@ -19,7 +18,9 @@ use super::{
 };
 use crate::{
     Authenticated, BootSnapshot, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range, SecretHash,
-    Store, StoreError, ThreadPage, heads, query, rows,
+    StoreError, ThreadPage, heads,
+    query::{self, implement_store},
+    rows,
     tx::{Tx, params},
 };
 
@@ -103,136 +104,7 @@ macro_rules! read {
     };
 }
 
-#[async_trait]
-impl Store for SqliteStore {
-    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        read!(self, query::accounts::workspaces)
-    }
-    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
-        read!(self, query::accounts::workspace, id)
-    }
-    async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
-        let domain = domain.to_owned();
-        read!(self, query::accounts::workspace_by_domain, domain)
-    }
-
-    async fn authenticate(
-        &self,
-        workspace: WorkspaceId,
-        secret: SecretHash,
-        now: Micros,
-    ) -> Result<Authenticated, StoreError> {
-        read!(self, query::accounts::authenticate, workspace, secret, now)
-    }
-    async fn credential_state(
-        &self,
-        workspace: WorkspaceId,
-        id: CredentialId,
-        now: Micros,
-    ) -> Result<Authenticated, StoreError> {
-        read!(self, query::accounts::credential_state, workspace, id, now)
-    }
-    async fn person_by_email(
-        &self,
-        workspace: WorkspaceId,
-        email: &str,
-    ) -> Result<Option<(User, Option<String>)>, StoreError> {
-        let email = email.to_owned();
-        read!(self, query::accounts::person_by_email, workspace, email)
-    }
-    async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError> {
-        read!(self, query::accounts::invite, workspace, code)
-    }
-
-    async fn user(&self, workspace: WorkspaceId, id: UserId) -> Result<Option<User>, StoreError> {
-        read!(self, rows::load_user, workspace, id)
-    }
-    async fn users(
-        &self,
-        workspace: WorkspaceId,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<User>, StoreError> {
-        read!(self, query::accounts::users, workspace, after, limit)
-    }
-
-    async fn channel(
-        &self,
-        workspace: WorkspaceId,
-        id: ChannelId,
-        viewer: Option<UserId>,
-    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
-        read!(self, query::channels::channel, workspace, id, viewer)
-    }
-    async fn channels(
-        &self,
-        workspace: WorkspaceId,
-        query: ChannelsQuery,
-    ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
-        read!(self, query::channels::channels, workspace, query)
-    }
-    async fn members(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        after: Option<UserId>,
-        limit: u32,
-    ) -> Result<Vec<UserId>, StoreError> {
-        read!(self, query::channels::members, workspace, channel, after, limit)
-    }
-
-    async fn message(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        ts: Ts,
-    ) -> Result<Option<Message>, StoreError> {
-        read!(self, query::messages::message, workspace, channel, ts)
-    }
-    async fn history(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        range: Range,
-    ) -> Result<MessagePage, StoreError> {
-        read!(self, query::messages::history, workspace, channel, range)
-    }
-    async fn replies(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        parent: Ts,
-        range: Range,
-    ) -> Result<Option<ThreadPage>, StoreError> {
-        read!(self, query::messages::replies, workspace, channel, parent, range)
-    }
-
-    async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
-        read!(self, query::channels::boot, workspace, user)
-    }
-    async fn topics(
-        &self,
-        workspace: WorkspaceId,
-        user: UserId,
-    ) -> Result<Vec<(TopicId, Position)>, StoreError> {
-        read!(self, query::channels::topics, workspace, user)
-    }
-    async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
-        let topics = topics.to_vec();
-        read!(self, query::events::heads, &topics)
-    }
-    async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError> {
-        read!(self, query::events::events, topic, after, limit)
-    }
-    async fn position_of(
-        &self,
-        workspace: WorkspaceId,
-        channel: ChannelId,
-        ts: Ts,
-    ) -> Result<Option<Position>, StoreError> {
-        read!(self, query::messages::position_of, workspace, channel, ts)
-    }
-
+implement_store!(SqliteStore, read, {
     async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
         read!(self, changed_heads, since)
     }
@@ -246,7 +118,7 @@ impl Store for SqliteStore {
         }
         task.await.map_err(|_| StoreError::Closed)?
     }
-}
+});
 
 async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
     let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
