@@ -64,9 +64,11 @@ pub(crate) fn start(
     let mut command = Command::new(binary);
     command.arg("serve").arg("--data").arg(data).args(["--listen", listen]).args(more);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
-    if let Some(log) = log {
-        command.stderr(std::fs::File::create(log)?);
-    }
+    match log {
+        Some(log) => command.stderr(std::fs::File::create(log)?),
+        // A person reads it, below the address and the sign-ins.
+        None => command.envs([("PARLANCE_LOG_FORMAT", "text"), ("PARLANCE_LOG_FILTER", "warn")]),
+    };
     let mut group = shell::Group::spawn(&mut command)?;
     let stdout = group.child.stdout.take().context("stdout")?;
     let (sender, receiver) = mpsc::channel();

@@ -115,7 +115,12 @@ fn binary_steps(report: &mut Report, options: &Options) {
     } else if let Err(error) = { build }() {
         println!("{error:#}");
     }
-    let Some(binary) = built else { return report.step("cargo-test", || bail!("there is no binary")) };
+    let Some(binary) = built else {
+        for (step, _) in STEPS.iter().skip_while(|(step, _)| *step != "binary").skip(1) {
+            report.step(step, || bail!("there is no binary to test"));
+        }
+        return;
+    };
     report.step("cargo-test", || {
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
