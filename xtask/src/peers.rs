@@ -28,6 +28,13 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     })
 }
 
+/// Installs strace if it can be; the test that uses it says when it is missing.
+pub(crate) fn strace() {
+    if shell::which("strace").is_none() {
+        apt(&["strace"]);
+    }
+}
+
 /// The programs of a PostgreSQL server, installed if they can be.
 pub(crate) fn postgres() -> Option<PathBuf> {
     postgres::programs().or_else(|| {

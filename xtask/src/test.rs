@@ -122,6 +122,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         return;
     };
     report.step("cargo-test", || {
+        peers::strace();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
             .env("PARLANCE_BIN", &binary);

@@ -11,6 +11,7 @@ mod tx;
 use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, OpenFlags};
+use tracing::warn;
 
 pub use log::SqliteLog;
 pub use read::SqliteStore;
@@ -33,6 +34,11 @@ pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let held = Arc::new(DataDir::hold(dir)?);
     let mut writer = connect(dir, WRITER_CACHE_KIB).map_err(|error| failed(error.to_string()))?;
     migrate::migrate(dir, &mut writer)?;
+    // What a killed process left in the WAL is moved now, so that restarts do not pile up. A full disk is
+    // no reason not to start.
+    if let Err(error) = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        warn!(%error, "checkpoint at the start put off");
+    }
     let store = SqliteStore::new(Arc::clone(&held), dir).map_err(|error| failed(error.to_string()))?;
     let log = SqliteLog::new(held, writer).map_err(|error| failed(error.to_string()))?;
     Ok((log, store))

@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod crash;
 mod disk;
+mod durable;
 mod isolation;
 mod load;
 mod operation;

@@ -165,7 +165,8 @@ async fn asks(stranger: &Api, channel: &str, ts: &str, user: &str) -> Result<()>
     socket.send(&json!({"type": "resume", "positions": {channel: [1, 1], user: [1, 1]}})).await?;
     let mut unanswered = vec![channel, user];
     while !unanswered.is_empty() {
-        let answer = socket.until("_gone", |frame| unanswered.iter().any(|topic| frame["t"] == *topic)).await?;
+        let answer =
+            socket.until("_gone", |frame| unanswered.iter().any(|topic| frame["t"] == *topic)).await?;
         assert_eq!(answer["type"], "_gone", "{answer}");
         unanswered.retain(|topic| answer["t"] != *topic);
     }
