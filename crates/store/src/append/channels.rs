@@ -184,10 +184,7 @@ pub(super) async fn archive(
     channel: ChannelId,
     by: By,
 ) -> Decided {
-    let mut stored = post::readable(batch, workspace, channel, by).await?;
-    if stored.channel.kind.is_direct() {
-        return Err(Refusal::WrongChannelKind.into());
-    }
+    let mut stored = post::joinable(batch, workspace, channel, by).await?;
     if stored.channel.general {
         return Err(Refusal::CantArchiveGeneral.into());
     }

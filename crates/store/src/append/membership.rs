@@ -24,10 +24,7 @@ pub(super) async fn join(
     channel: ChannelId,
     by: By,
 ) -> Decided {
-    let stored = post::readable(batch, workspace, channel, by).await?;
-    if stored.channel.kind.is_direct() {
-        return Err(Refusal::WrongChannelKind.into());
-    }
+    let stored = post::joinable(batch, workspace, channel, by).await?;
     if batch.is_member(workspace, channel, by.user).await? {
         return Ok(Done::Membership { changed: false });
     }
@@ -96,10 +93,7 @@ pub(super) async fn leave(
     channel: ChannelId,
     by: By,
 ) -> Decided {
-    let stored = post::readable(batch, workspace, channel, by).await?;
-    if stored.channel.kind.is_direct() {
-        return Err(Refusal::WrongChannelKind.into());
-    }
+    let stored = post::joinable(batch, workspace, channel, by).await?;
     if stored.channel.general {
         return Err(Refusal::CantLeaveGeneral.into());
     }
@@ -127,10 +121,7 @@ pub(super) async fn invite(
     users: &[UserId],
     force: bool,
 ) -> Decided {
-    let stored = post::readable(batch, workspace, channel, by).await?;
-    if stored.channel.kind.is_direct() {
-        return Err(Refusal::WrongChannelKind.into());
-    }
+    let stored = post::joinable(batch, workspace, channel, by).await?;
     if !batch.is_member(workspace, channel, by.user).await? {
         return Err(Refusal::NotInChannel.into());
     }
@@ -185,10 +176,7 @@ pub(super) async fn kick(
     by: By,
     user: UserId,
 ) -> Decided {
-    let stored = post::readable(batch, workspace, channel, by).await?;
-    if stored.channel.kind.is_direct() {
-        return Err(Refusal::WrongChannelKind.into());
-    }
+    let stored = post::joinable(batch, workspace, channel, by).await?;
     if stored.channel.general {
         return Err(Refusal::CantKickFromGeneral.into());
     }

@@ -500,6 +500,20 @@ pub(super) async fn readable(
     Ok(stored)
 }
 
+/// As [`readable`], and people come and go in it: not a DM or group DM.
+pub(super) async fn joinable(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    by: By,
+) -> Decided<StoredChannel> {
+    let stored = readable(batch, workspace, channel, by).await?;
+    if stored.channel.kind.is_direct() {
+        return Err(Refusal::WrongChannelKind.into());
+    }
+    Ok(stored)
+}
+
 /// A message that was not deleted.
 pub(super) async fn live(
     batch: &mut Batch<'_>,
