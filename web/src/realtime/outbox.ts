@@ -11,8 +11,12 @@ import type { World } from "./ports";
 import { logKey } from "./state";
 import type { LogKey, Pending, State } from "./state";
 
-/** Unanswered tries, while the socket says that the server is reachable, before the person is asked. */
+/**
+ * Without an answer, while the server is reachable, for so many tries and so long: then the person is asked.
+ * Both, because a refused connection fails at once, and six of those say no more than one.
+ */
 const TRIES_MAX = 6;
+const TRIES_MIN_MS = 30_000;
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 15_000;
 /** What was answered and did not arrive in this time was deleted by somebody meanwhile. */
@@ -23,6 +27,7 @@ export interface OutboxPorts {
   call: Call;
   state(): State;
   dispatch(input: Input): void;
+  /** The server is reachable, as far as the browser and the socket know. */
   online(): boolean;
   /** A call got no answer: the link may be dead too. */
   suspect(): void;
@@ -91,7 +96,9 @@ export class Outbox {
 
   private async deliver(key: LogKey, it: Pending): Promise<void> {
     const { world, dispatch, online } = this.ports;
-    for (let attempt = 0, counted = 0; !this.stopped && this.exists(key, it.id); attempt++) {
+    let counted = 0;
+    let since = world.now();
+    for (let attempt = 0; !this.stopped && this.exists(key, it.id); attempt++) {
       try {
         const answer = await this.ports.call<Envelope & { ts: Ts }>("chat.postMessage", {
           channel: it.channel,
@@ -110,7 +117,8 @@ export class Outbox {
         }
         if (failure.kind === "unknown") {
           this.ports.suspect();
-          if (online() && ++counted >= TRIES_MAX) {
+          if (!online()) [counted, since] = [0, world.now()];
+          else if (++counted >= TRIES_MAX && world.now() - since >= TRIES_MIN_MS) {
             dispatch({ type: "send_status", log: key, id: it.id, status: "failed", error: failure.error, refused: false });
             return;
           }

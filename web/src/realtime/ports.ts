@@ -6,6 +6,8 @@ export interface World {
   /** Runs `run` once after `ms`; the answer cancels it. */
   after(ms: number, run: () => void): () => void;
   openSocket(url: string): SocketLike;
+  /** False when the browser knows that it has no network; true says nothing. */
+  networkUp(): boolean;
 }
 
 /** The part of `WebSocket` that is used. */
@@ -25,6 +27,7 @@ export const browserWorld: World = {
     return () => clearTimeout(timer);
   },
   openSocket: (url) => new WebSocket(url) as unknown as SocketLike,
+  networkUp: () => navigator.onLine,
 };
 
 /**

@@ -74,7 +74,7 @@ export class Session {
       call: (method, args) => this.call(method, args),
       state: () => this.state.get(),
       dispatch: (input) => this.dispatch(input),
-      online: () => this.link.get().phase === "online",
+      online: () => this.link.get().phase === "online" && world.networkUp(),
       suspect: () => this.socket.probe(),
       save: (pending) => this.saveOutbox(pending),
       load: () => this.loadOutbox(),

@@ -58,6 +58,10 @@ export class FakeWorld implements World {
     return socket;
   }
 
+  networkUp(): boolean {
+    return true;
+  }
+
   get socket(): FakeSocket {
     const socket = this.sockets[this.sockets.length - 1];
     if (socket === undefined) throw new Error("no socket was opened");
