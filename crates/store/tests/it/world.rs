@@ -59,7 +59,7 @@ impl Place {
                 (Box::new(log), Arc::new(store))
             }
             Self::Address(url) => {
-                let (log, store) = store::postgres::open(url).await.unwrap();
+                let (log, store) = store::postgres::open(url, 2).await.unwrap();
                 (Box::new(log), Arc::new(store))
             }
         }
