@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use model::{
-    ChannelId, Event, EventKind, Generation, Message, Parent, Position, ReactionChange, Seq, Subtype, Topic,
-    TopicId, Ts, UserId, WorkspaceId,
+    ChannelId, Event, EventKind, Generation, HeadRead, Message, Parent, Position, ReactionChange, Seq,
+    Subtype, Topic, TopicId, Ts, UserId, WorkspaceId,
 };
 
 use super::channels;
@@ -15,12 +15,14 @@ use crate::{
     tx::{Row, Tx, params},
 };
 
-pub(crate) async fn heads(tx: &mut dyn Tx, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
-    let mut heads = Vec::with_capacity(topics.len());
-    for &topic in topics {
-        heads.push(rows::load_head(tx, topic).await?.map(|(position, _)| position));
+pub(crate) async fn heads(tx: &mut dyn Tx, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError> {
+    let found = tx.heads(topics).await?;
+    let mut heads = HashMap::with_capacity(found.len());
+    for mut row in found {
+        let topic = Topic { workspace: row.take()?, id: row.take()? };
+        heads.insert(topic, Position { generation: row.take()?, seq: row.take()? });
     }
-    Ok(heads)
+    Ok(topics.iter().map(|topic| heads.get(topic).copied().into()).collect())
 }
 
 pub(crate) async fn events(
