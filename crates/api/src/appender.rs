@@ -6,7 +6,7 @@
 
 use model::{Micros, SessionId, TraceId};
 use runtime::Clock;
-use store::{CommitError, Done, Log, Outcome, Refusal, Write};
+use store::{Cause, CommitError, Done, Log, Outcome, Refusal, Write};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
@@ -42,11 +42,11 @@ pub enum WriteError {
         /// Seconds.
         retry_after_s: u32,
     },
-    /// Nothing was written and nothing ever will be; `full`: the disk is full.
+    /// Nothing was written and nothing ever will be.
     #[error("not written")]
     NotWritten {
-        /// The disk is full.
-        full: bool,
+        /// Why.
+        cause: Cause,
     },
     /// It may or may not be there. Repeat it with the same key.
     #[error("the outcome is unknown")]
@@ -87,7 +87,9 @@ impl Appender {
             Err(mpsc::error::TrySendError::Full(_)) => {
                 return Err(WriteError::Overloaded { retry_after_s: RETRY_AFTER_S });
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(WriteError::NotWritten { full: false }),
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                return Err(WriteError::NotWritten { cause: Cause::Unavailable });
+            }
         }
         // The appender answers every item that it took; without an answer it died in between.
         outcome.await.unwrap_or(Err(WriteError::Unknown))
@@ -139,7 +141,7 @@ impl Batcher {
         let writes = items.iter().map(|item| item.write.clone()).collect();
         match self.log.commit(writes, self.clock.now_us()).await {
             Ok(outcomes) => self.hand_on(items, outcomes),
-            Err(CommitError::NotWritten { full: false, reason }) if items.len() > 1 => {
+            Err(CommitError::NotWritten { cause: Cause::Refused, reason }) if items.len() > 1 => {
                 // One item may be what the engine will not take: its neighbours do not pay for it.
                 warn!(reason, items = items.len(), "batch not written, trying its items one by one");
                 for item in items {
@@ -147,9 +149,9 @@ impl Batcher {
                 }
                 return Ok(());
             }
-            Err(CommitError::NotWritten { full, reason }) => {
-                warn!(reason, full, "batch not written");
-                answer_all(items, &WriteError::NotWritten { full });
+            Err(CommitError::NotWritten { cause, reason }) => {
+                warn!(reason, ?cause, "batch not written");
+                answer_all(items, &WriteError::NotWritten { cause });
             }
             Err(CommitError::Unknown { reason }) => {
                 warn!(reason, "the outcome of a batch is unknown");

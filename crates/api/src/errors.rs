@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rpc::CallError;
-use store::{Refusal, StoreError};
+use store::{Cause, Refusal, StoreError};
 use tracing::error;
 use wire::json::Object;
 
@@ -107,12 +107,18 @@ impl From<WriteError> for Failure {
         match failed {
             WriteError::Refused(refusal) => refusal.into(),
             WriteError::Overloaded { retry_after_s } => Self::rate_limited(retry_after_s.max(1)),
-            WriteError::NotWritten { full: true } => {
-                Self::with_message("service_unavailable", "the server's disk is full: nothing was written")
-            }
-            WriteError::NotWritten { full: false } => {
-                Self::with_message("service_unavailable", "nothing was written, try again")
-            }
+            WriteError::NotWritten { cause } => match cause {
+                Cause::Full => Self::with_message(
+                    "service_unavailable",
+                    "the server's disk is full: nothing was written",
+                ),
+                Cause::Unavailable => {
+                    Self::with_message("service_unavailable", "nothing was written, try again")
+                }
+                Cause::Refused => {
+                    Self::with_message("internal_error", "the store does not take it: nothing was written")
+                }
+            },
             WriteError::Unknown => Self::with_message(
                 "request_timeout",
                 "it is not known whether this took effect: repeat the request, a message with the same \
@@ -126,7 +132,7 @@ impl From<StoreError> for Failure {
     fn from(failed: StoreError) -> Self {
         error!(error = %failed, "a read failed");
         match failed {
-            StoreError::Closed => Self::new("service_unavailable"),
+            StoreError::Closed | StoreError::Unavailable(_) => Self::new("service_unavailable"),
             StoreError::Engine(_) | StoreError::Corrupt { .. } => Self::new("internal_error"),
         }
     }

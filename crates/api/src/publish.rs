@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::{Epoch, NodeId, Seq, Topic, TraceId, WriteTimes};
+use model::{Epoch, Head, NodeId, Position, Seq, Topic, TraceId, WriteTimes};
 use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_DEFAULT};
 use store::Store;
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ pub const BATCHES_MAX: usize = 1_024;
 const CALL_EVENTS_MAX: usize = 1_024;
 /// Time between two sweeps: well under the two seconds of I8.
 const SWEEP_PERIOD: Duration = Duration::from_millis(400);
-/// Sweeps that look at the same commits: a lost announcement is repeated.
+/// Sweeps that announce the same heads: a lost announcement is repeated.
 const SWEEPS_OVERLAP: usize = 3;
 /// Events whose write times are remembered, for journeys.
 const JOURNEYS_MAX: usize = 4_096;
@@ -102,36 +102,39 @@ impl Publisher {
 
     /// Announces the heads of recently changed topics until the drain.
     pub async fn sweep(self: Arc<Self>, drain: CancellationToken) {
-        let mut marks = VecDeque::from([0]);
+        let mut sweep = self.store.sweep();
+        let mut recent = VecDeque::new();
         let mut ticks = tokio::time::interval(SWEEP_PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = drain.cancelled() => return,
-                _ = ticks.tick() => self.sweep_once(&mut marks).await,
+                _ = ticks.tick() => {}
             }
+            match sweep.changed().await {
+                Ok(heads) => recent.push_back(heads),
+                Err(error) => warn!(%error, "sweep cannot read"),
+            }
+            self.announce(&mut recent).await;
         }
     }
 
-    /// Announces what changed since the oldest of `marks`, and moves them.
-    async fn sweep_once(&self, marks: &mut VecDeque<u64>) {
-        let since = marks.front().copied().unwrap_or_default();
-        let (heads, next) = match self.store.changed_heads(since).await {
-            Ok(changed) => changed,
-            Err(error) => {
-                warn!(%error, "sweep cannot read");
-                return;
-            }
-        };
+    /// Announces what recent sweeps found, and forgets what was announced often enough.
+    async fn announce(&self, recent: &mut VecDeque<Vec<Head>>) {
+        let mut newest: HashMap<Topic, Position> = HashMap::new();
+        for head in recent.iter().flatten() {
+            let position = newest.entry(head.topic).or_insert(head.position);
+            *position = head.position.max(*position);
+        }
+        let heads: Vec<Head> = newest.into_iter().map(|(topic, position)| Head { topic, position }).collect();
         if !heads.is_empty()
             && let Err(error) = self.admin.announce(&self.call(), heads).await
         {
             warn!(%error, "sweep not taken, repeated at the next");
             return;
         }
-        marks.push_back(next);
-        if marks.len() > SWEEPS_OVERLAP {
-            marks.pop_front();
+        if recent.len() >= SWEEPS_OVERLAP {
+            recent.pop_front();
         }
     }
 

@@ -273,7 +273,8 @@ fn write_path(
     std::thread::Builder::new().name("appender".to_owned()).spawn(move || {
         // Dropped when the thread ends, by a panic too: the process stops then.
         let _alive = alive;
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        // A store on the network has its connection and its timers on this thread.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let result = runtime.map(|runtime| runtime.block_on(batcher.run(items)));
         match result {
             Ok(Ok(())) => {}

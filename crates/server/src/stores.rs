@@ -30,7 +30,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Opened> {
     let data = Path::new(&config.data);
     if is_postgres(&config.store) {
         let held = DataDir::hold(data)?;
-        let (log, store) = store::postgres::open(&config.store).await?;
+        let (log, store) = store::postgres::open(&config.store, store::postgres::READERS_DEFAULT).await?;
         return Ok(Opened { log: Box::new(log), store: Arc::new(store), data: Some(held) });
     }
     let (log, store) = store::sqlite::open(data)?;

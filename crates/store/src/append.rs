@@ -14,7 +14,7 @@ mod reactions;
 
 use std::collections::HashMap;
 
-use model::{Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, TopicId, Ts, WorkspaceId};
+use model::{Event, EventKind, Generation, Micros, Position, Seq, Topic, TopicId, Ts, WorkspaceId};
 
 pub(crate) use changes::Batch;
 
@@ -47,7 +47,7 @@ impl From<StoreError> for Stop {
 /// Result of deciding one item.
 pub(crate) type Decided<T = Done> = Result<T, Stop>;
 
-/// Decides and writes a batch inside the transaction `tx`. Returns the outcomes and the topics that moved.
+/// Decides and writes a batch inside the transaction `tx`. Returns the outcomes.
 ///
 /// # Errors
 /// The engine's; the caller rolls back.
@@ -55,10 +55,13 @@ pub(crate) async fn append(
     tx: &mut dyn Tx,
     items: Vec<Write>,
     now: Micros,
-) -> Result<(Vec<Outcome>, Vec<Head>), StoreError> {
+) -> Result<Vec<Outcome>, StoreError> {
     let (workspaces, topics) = touched(&items);
-    tx.lock(&workspaces, &topics).await?;
     let mut batch = Batch::new(tx, now);
+    if items.iter().any(|item| matches!(item.kind, WriteKind::CreateWorkspace { .. })) {
+        batch.lock_installation().await?;
+    }
+    batch.lock(&workspaces, &topics).await?;
     batch.preload(&items).await?;
     let mut outcomes = Vec::with_capacity(items.len());
     for item in items {
@@ -71,14 +74,13 @@ pub(crate) async fn append(
         debug_assert!(result.is_ok() || events.is_empty(), "a refused item made events");
         outcomes.push(Outcome { result, events });
     }
-    let heads = batch.heads();
-    batch.flush().await?;
-    Ok((outcomes, heads))
+    batch.finish().await?;
+    Ok(outcomes)
 }
 
 /// Workspaces and topics that the items write, sorted. What is not known before an item was decided (the
-/// default channels of a new person, say) is not among them; whatever must be unique in a workspace takes
-/// the workspace's topic.
+/// default channels of a new person, say) is not among them and is locked when it is first looked at; whatever
+/// must be unique in a workspace takes the workspace's topic.
 fn touched(items: &[Write]) -> (Vec<WorkspaceId>, Vec<Topic>) {
     let mut workspaces: Vec<WorkspaceId> = items.iter().map(|item| item.workspace).collect();
     workspaces.sort_unstable();

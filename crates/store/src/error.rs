@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The engine failed.
     #[error("the store failed: {0}")]
     Engine(String),
+    /// The database cannot be reached, or not now. Another try later may succeed.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
     /// The store is stopping or has failed for good.
     #[error("the store is closed")]
     Closed,
@@ -20,13 +23,13 @@ pub enum StoreError {
 /// A batch was not committed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
-    /// Nothing of the batch is there and nothing ever will be. The store goes on: a full disk, say.
+    /// Nothing of the batch is there and nothing ever will be. The store goes on.
     #[error("not written: {reason}")]
     NotWritten {
         /// What the engine said.
         reason: String,
-        /// The disk is full.
-        full: bool,
+        /// Why it was not.
+        cause: Cause,
     },
     /// The batch may or may not be there: the connection broke at the commit.
     #[error("the outcome is unknown: {reason}")]
@@ -40,6 +43,17 @@ pub enum CommitError {
         /// What the engine said.
         reason: String,
     },
+}
+
+/// Why nothing of a batch was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The disk is full.
+    Full,
+    /// The database cannot be reached, or is busy beyond patience: the same batch may succeed later.
+    Unavailable,
+    /// The engine will not take one of the items.
+    Refused,
 }
 
 /// The store cannot be opened.

@@ -19,6 +19,6 @@ mod tx;
 pub mod write;
 
 pub use data_dir::DataDir;
-pub use error::{CommitError, OpenError, Refusal, StoreError};
+pub use error::{Cause, CommitError, OpenError, Refusal, StoreError};
 pub use read::*;
 pub use write::*;

@@ -19,7 +19,7 @@ macro_rules! implement_store {
             }
             async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
                 let domain = domain.to_owned();
-                $read!(self, query::accounts::workspace_by_domain, domain)
+                $read!(self, query::accounts::workspace_by_domain, &domain)
             }
 
             async fn authenticate(
@@ -44,7 +44,7 @@ macro_rules! implement_store {
                 email: &str,
             ) -> Result<Option<(User, Option<String>)>, StoreError> {
                 let email = email.to_owned();
-                $read!(self, query::accounts::person_by_email, workspace, email)
+                $read!(self, query::accounts::person_by_email, workspace, &email)
             }
             async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError> {
                 $read!(self, query::accounts::invite, workspace, code)
@@ -75,7 +75,7 @@ macro_rules! implement_store {
                 workspace: WorkspaceId,
                 query: ChannelsQuery,
             ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
-                $read!(self, query::channels::channels, workspace, query)
+                $read!(self, query::channels::channels, workspace, &query)
             }
             async fn members(
                 &self,

@@ -116,9 +116,8 @@ pub trait Store: Send + Sync {
         ts: Ts,
     ) -> Result<Option<Position>, StoreError>;
 
-    /// Heads of topics that changed since a mark of the last call (0 at first), and the next mark. The window
-    /// overlaps: a head may come twice, none is left out.
-    async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError>;
+    /// Begins to watch which topics change.
+    fn sweep(&self) -> Box<dyn Sweep>;
 
     /// Copies the store to a new file while it is in use. `progress` gets pages done and pages in all.
     async fn backup(
@@ -126,6 +125,17 @@ pub trait Store: Send + Sync {
         to: &std::path::Path,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), StoreError>;
+}
+
+/// Watches which topics change, whichever process wrote to them.
+#[async_trait]
+pub trait Sweep: Send {
+    /// Heads of topics that changed since the last call. The first call looks back a little: what was being
+    /// committed when it came is in it or in the next. A head may come twice, none is left out.
+    ///
+    /// # Errors
+    /// The store's; the next call begins where this one did.
+    async fn changed(&mut self) -> Result<Vec<Head>, StoreError>;
 }
 
 /// What is known of a secret.

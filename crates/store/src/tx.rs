@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 
-use model::{Topic, WorkspaceId};
+use model::{Micros, Topic, WorkspaceId};
 
 use crate::StoreError;
 
@@ -22,28 +22,64 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
+/// Rows for one statement: `(sql, one row of parameters each)`.
+pub(crate) type Rows = (&'static str, Vec<Vec<Value>>);
+
+/// What [`Tx::lock`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Locked {
+    /// `workspace, state` of each placement that exists.
+    pub(crate) placements: Vec<Row>,
+    /// `workspace, topic, generation, last_seq, last_ts, trimmed` of each topic that exists.
+    pub(crate) topics: Vec<Row>,
+}
+
+/// The columns of a topic's row, in the order of [`Locked::topics`].
+macro_rules! topic_sql {
+    ($rest:literal) => {
+        concat!("SELECT workspace, topic, generation, last_seq, last_ts, trimmed FROM topics WHERE ", $rest)
+    };
+}
+pub(crate) use topic_sql;
+
 /// One transaction.
 #[async_trait]
 pub(crate) trait Tx: Send {
     /// Runs a statement that returns rows.
     async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
 
-    /// Locks placements for sharing and topics for writing, until the end of the transaction. Topics come
-    /// sorted, so that two batches cannot deadlock. The embedded engine has one writer and nothing to lock.
-    async fn lock(&mut self, _workspaces: &[WorkspaceId], _topics: &[Topic]) -> Result<(), StoreError> {
+    /// Locks placements for sharing and topics for writing until the end of the transaction, and reads them as
+    /// they are then. Topics come sorted, so that two batches cannot deadlock. Whatever else a batch reads of a
+    /// topic it reads in a statement after this one. The embedded engine has one writer and only reads.
+    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError>;
+
+    /// Lets no other transaction create a workspace until the end of this one.
+    async fn lock_installation(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// The row of the log of commits that says which heads this transaction moved.
+    fn log_commit(&self, now: Micros, heads: Vec<u8>) -> Rows;
 
     /// Whether a statement costs a round trip, so that rows are better read many at a time.
     fn is_remote(&self) -> bool {
         false
     }
 
-    /// Runs a query for many keys at once: `$keys` stands for a list of rows, `(…), (…)`.
-    async fn query_keys(&mut self, sql: &'static str, keys: &[Vec<Value>]) -> Result<Vec<Row>, StoreError>;
+    /// Runs queries for many keys at once, all sent before the first answers: `$keys` stands for a list of
+    /// rows, `(…), (…)`.
+    async fn query_keys(&mut self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError>;
 
     /// Runs one statement for each row of parameters; returns how many rows changed in all.
     async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError>;
+
+    /// Runs statements in order whose counts nobody asks for, all sent before the first answers.
+    async fn execute_all(&mut self, writes: &[Rows]) -> Result<(), StoreError> {
+        for (sql, rows) in writes {
+            self.execute(sql, rows).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A row that came back.

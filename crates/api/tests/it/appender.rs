@@ -12,7 +12,7 @@ use model::{
 };
 use rpc::{Admin, Call, CallError, EventRecord, Journey, Reply, Revoked, Signal};
 use runtime::Clock;
-use store::{By, CommitError, Done, Log, Outcome, Refusal, Write, WriteKind};
+use store::{By, Cause, CommitError, Done, Log, Outcome, Refusal, Write, WriteKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,8 @@ const TOPIC: Topic = Topic { workspace: WorkspaceId::from_raw(1), id: TopicId::U
 
 /// What the fake log does with a batch, by the `ts` of its marks.
 const POISON: i64 = 13;
+/// An item that makes the store unreachable.
+const DOWN: i64 = -3;
 const REFUSED: i64 = 7;
 
 /// Commits marks; each makes an event. Waits for a permit before every commit.
@@ -51,8 +53,11 @@ impl Log for FakeLog {
         if let Some(error) = self.then.take() {
             return Err(error);
         }
+        if numbers.contains(&DOWN) {
+            return Err(CommitError::NotWritten { reason: "gone".to_owned(), cause: Cause::Unavailable });
+        }
         if numbers.contains(&POISON) {
-            return Err(CommitError::NotWritten { reason: "constraint".to_owned(), full: false });
+            return Err(CommitError::NotWritten { reason: "constraint".to_owned(), cause: Cause::Refused });
         }
         self.batches.lock().unwrap().push(numbers.clone());
         let outcomes = numbers.into_iter().map(|number| {
@@ -157,21 +162,33 @@ async fn one_item_that_the_engine_will_not_take_fails_alone() {
     let waiting = start(&rig.appender, &[1, 2, POISON, 3]).await;
     rig.gate.add_permits(10);
     let results = outcomes(waiting).await;
-    let refused = Err(WriteError::NotWritten { full: false });
+    let refused = Err(WriteError::NotWritten { cause: Cause::Refused });
     assert_eq!(results, [Ok(Done::Ok), Ok(Done::Ok), refused, Ok(Done::Ok)]);
 }
 
 #[tokio::test]
 async fn each_way_to_fail_is_told_apart() {
-    let full = CommitError::NotWritten { reason: "no space".to_owned(), full: true };
+    let not_written =
+        |cause| (CommitError::NotWritten { reason: "x".to_owned(), cause }, WriteError::NotWritten { cause });
     let unknown = CommitError::Unknown { reason: "connection lost".to_owned() };
-    for (then, expect) in [(full, WriteError::NotWritten { full: true }), (unknown, WriteError::Unknown)] {
+    let cases = [not_written(Cause::Full), not_written(Cause::Unavailable), (unknown, WriteError::Unknown)];
+    for (then, expect) in cases {
         let rig = rig(Some(then));
         let waiting = start(&rig.appender, &[1]).await;
         rig.gate.add_permits(2);
         assert_eq!(outcomes(waiting).await, [Err(expect)]);
         assert_eq!(rig.appender.write(mark(2), WriteContext::default()).await, Ok(Done::Ok), "it goes on");
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_the_store_cannot_take_now_is_not_tried_item_by_item() {
+    let rig = rig(None);
+    let waiting = start(&rig.appender, &[1, 2, DOWN, 3]).await;
+    rig.gate.add_permits(10);
+    let down = || Err(WriteError::NotWritten { cause: Cause::Unavailable });
+    assert_eq!(outcomes(waiting).await, [Ok(Done::Ok), down(), down(), down()]);
+    assert_eq!(*rig.batches.lock().unwrap(), [vec![1]]);
 }
 
 #[tokio::test]
@@ -183,7 +200,7 @@ async fn a_failed_log_acknowledges_nothing_more() {
     assert!(results.iter().all(|result| *result == Err(WriteError::Unknown)), "{results:?}");
     assert!(rig.running.await.unwrap().is_err(), "the appender ends, and with it the process");
     let later = rig.appender.write(mark(4), WriteContext::default()).await;
-    assert_eq!(later, Err(WriteError::NotWritten { full: false }));
+    assert_eq!(later, Err(WriteError::NotWritten { cause: Cause::Unavailable }));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Workspaces, people, invitations, credentials, tickets.
 
 use model::{
-    AppId, BotId, ChannelId, ChannelKind, CredentialId, EventKind, Role, Topic, TopicId, User, UserId,
-    UserKind, WorkspaceId,
+    AppId, BotId, ChannelId, ChannelKind, CredentialId, EventKind, Role, Topic, User, UserId, UserKind,
+    WorkspaceId,
 };
 
 use super::{
@@ -11,9 +11,8 @@ use super::{
     user_topic, workspace_topic,
 };
 use crate::{
-    Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, Ticket,
-    rows::channel_sql,
-    tx::{Value, params},
+    Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, StoreError, Ticket,
+    tx::{Row, Value, params},
 };
 
 /// Kinds in `users.kind`.
@@ -82,13 +81,14 @@ pub(super) async fn add_person(batch: &mut Batch<'_>, workspace: WorkspaceId, pe
     let notice = if person.quiet { Notice::Quiet } else { Notice::Say };
     insert_user(batch, &user, person.password_hash).await?;
     batch.push(workspace_topic(workspace), EventKind::TeamJoin(Box::new(user))).await?;
-    let sql = channel_sql!("FROM channels c WHERE c.workspace = $1 AND c.general > 0 AND c.archived = 0");
-    let defaults = batch.query(sql, &params![workspace]).await?;
-    for mut row in defaults {
-        // Through the cache: an earlier item of the batch may have changed the row.
-        let id = crate::rows::channel(&mut row)?.channel.id;
-        let stored = batch.channel(workspace, id).await?;
-        membership::enter(batch, workspace, stored, person.id, None, notice).await?;
+    let sql =
+        "SELECT channel FROM channels WHERE workspace = $1 AND general > 0 AND archived = 0 ORDER BY channel";
+    for mut row in batch.query(sql, &params![workspace]).await? {
+        // Through the batch, which locks it and knows what earlier items did to it.
+        let stored = batch.channel(workspace, row.take()?).await?;
+        if stored.default && !stored.channel.archived {
+            membership::enter(batch, workspace, stored, person.id, None, notice).await?;
+        }
     }
     Ok(Done::Person { workspace, user: person.id })
 }
@@ -307,11 +307,10 @@ pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, se
         needs_origin: row.take()?,
         expires: row.take()?,
     };
-    batch
-        .write("DELETE FROM tickets WHERE workspace = $1 AND secret = $2", params![workspace, secret].into());
-    // The second item of a batch that shows the same ticket must not find it: write now.
-    batch.flush_rows().await?;
-    if ticket.expires <= batch.now() {
+    // Whoever deletes the row has the ticket: another item or another process may have found it too.
+    let sql = "DELETE FROM tickets WHERE workspace = $1 AND secret = $2";
+    let deleted = batch.execute(sql, params![workspace, secret].into()).await?;
+    if deleted == 0 || ticket.expires <= batch.now() {
         return Err(Refusal::TicketInvalid.into());
     }
     Ok(Done::Ticket(ticket))
@@ -319,10 +318,13 @@ pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, se
 
 /// Raises the generation of every topic of a workspace.
 pub(super) async fn shift_generations(batch: &mut Batch<'_>, workspace: WorkspaceId) -> Decided {
-    let rows = batch.query("SELECT topic FROM topics WHERE workspace = $1", &params![workspace]).await?;
-    let topics = rows.into_iter().map(|mut row| row.take()).collect::<Result<Vec<TopicId>, _>>()?;
-    for &id in &topics {
-        batch.shift(Topic { workspace, id }).await?;
+    let sql = "SELECT topic FROM topics WHERE workspace = $1 ORDER BY topic";
+    let rows = batch.query(sql, &params![workspace]).await?;
+    let topic = |mut row: Row| Ok::<_, StoreError>(Topic { workspace, id: row.take()? });
+    let topics = rows.into_iter().map(topic).collect::<Result<Vec<Topic>, _>>()?;
+    batch.lock(&[], &topics).await?;
+    for &topic in &topics {
+        batch.shift(topic).await?;
     }
     Ok(Done::Count(u64::try_from(topics.len()).unwrap_or(u64::MAX)))
 }

@@ -1,6 +1,6 @@
 //! The rows that a batch has touched, as its items left them.
 
-use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{
     ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, TopicKind, Ts,
@@ -9,9 +9,9 @@ use model::{
 
 use super::{Decided, TopicState, Topics, event_row};
 use crate::{
-    Refusal, StoreError, Write, WriteKind, codec,
+    Refusal, StoreError, Write, WriteKind, codec, heads,
     rows::{self, StoredChannel, StoredMessage, channel_sql},
-    tx::{Tx, Value, params},
+    tx::{Locked, Row, Rows, Tx, Value, params},
 };
 
 /// State of a placement in which writes are taken.
@@ -60,7 +60,7 @@ pub(crate) struct Batch<'t> {
     keys: HashMap<(ChannelKey, UserId, ClientMsgId), Option<Ts>>,
     users: HashMap<(WorkspaceId, UserId), Option<User>>,
     /// Rows to write, by statement, in the order of first use.
-    writes: Vec<(&'static str, Vec<Vec<Value>>)>,
+    writes: Vec<Rows>,
     events: Vec<Event>,
     moved: HashSet<Topic>,
 }
@@ -84,6 +84,44 @@ impl<'t> Batch<'t> {
         }
     }
 
+    /// Locks what items write and reads it as it is then.
+    pub(crate) async fn lock(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+    ) -> Result<(), StoreError> {
+        // What the batch has changed already it has locked already.
+        let topics: Vec<Topic> =
+            topics.iter().copied().filter(|topic| !self.topics.contains_key(topic)).collect();
+        let Locked { placements, topics: found } = self.tx.lock(workspaces, &topics).await?;
+        for mut row in placements {
+            self.here.insert(row.take()?, row.take::<i64>()? == PLACEMENT_HERE);
+        }
+        for mut row in found {
+            let topic = Topic { workspace: row.take()?, id: row.take()? };
+            let (generation, last_seq, last_ts, trimmed) =
+                (row.take()?, row.take()?, row.take()?, row.take()?);
+            self.topics.insert(topic, TopicState { generation, last_seq, last_ts, trimmed, moved: false });
+        }
+        for &workspace in workspaces {
+            self.here.entry(workspace).or_insert(false);
+        }
+        for topic in topics {
+            self.topics.entry(topic).or_insert(TopicState::NEW);
+        }
+        Ok(())
+    }
+
+    /// Lets no other transaction create a workspace until the end of this one.
+    pub(crate) async fn lock_installation(&mut self) -> Result<(), StoreError> {
+        self.tx.lock_installation().await
+    }
+
+    /// Before anything of a channel is read, its topic is locked: what an item did not name is locked here.
+    async fn own(&mut self, workspace: WorkspaceId, channel: ChannelId) -> Result<(), StoreError> {
+        self.topic(rows::channel_topic(workspace, channel)).await.map(|_| ())
+    }
+
     /// Reads the rows that posts need, many at a time, when a statement costs a round trip. Only what is read
     /// here is known to be absent; everything else is read when an item asks for it.
     pub(crate) async fn preload(&mut self, items: &[Write]) -> Result<(), StoreError> {
@@ -100,50 +138,31 @@ impl<'t> Batch<'t> {
             authors.insert((channel, draft.author));
             keys.extend(draft.client_msg_id.clone().map(|key| (channel, draft.author, key)));
         }
-        self.preload_topics(&channels).await?;
-        self.preload_channels(&channels).await?;
-        self.preload_members(authors).await?;
-        self.preload_keys(keys).await
+        let queries = [channel_query(&channels), member_query(&authors), key_query(&keys)];
+        let mut answers = self.tx.query_keys(&queries).await?.into_iter();
+        self.found_channels(channels, answers.next().unwrap_or_default())?;
+        self.found_members(authors, answers.next().unwrap_or_default())?;
+        self.found_keys(keys, answers.next().unwrap_or_default())
     }
 
-    async fn preload_topics(&mut self, channels: &BTreeSet<ChannelKey>) -> Result<(), StoreError> {
-        let keys: Vec<Vec<Value>> =
-            channels.iter().map(|(workspace, channel)| params![workspace, channel].into()).collect();
-        let sql = "SELECT workspace, topic, generation, last_seq, last_ts, trimmed FROM topics \
-                   WHERE (workspace, topic) IN (VALUES $keys)";
-        for mut row in self.tx.query_keys(sql, &keys).await? {
-            let topic = Topic { workspace: row.take()?, id: row.take()? };
-            let (generation, last_seq, last_ts, trimmed) =
-                (row.take()?, row.take()?, row.take()?, row.take()?);
-            self.topics.insert(topic, TopicState { generation, last_seq, last_ts, trimmed, moved: false });
-        }
-        Ok(())
-    }
-
-    async fn preload_channels(&mut self, channels: &BTreeSet<ChannelKey>) -> Result<(), StoreError> {
-        let keys: Vec<Vec<Value>> =
-            channels.iter().map(|(workspace, channel)| params![workspace, channel].into()).collect();
-        let sql =
-            channel_sql!(", c.workspace FROM channels c WHERE (c.workspace, c.channel) IN (VALUES $keys)");
-        for mut row in self.tx.query_keys(sql, &keys).await? {
+    fn found_channels(&mut self, wanted: BTreeSet<ChannelKey>, found: Vec<Row>) -> Result<(), StoreError> {
+        for mut row in found {
             let channel = rows::channel(&mut row)?;
             let key = (row.take()?, channel.channel.id);
             self.channels.insert(key, Cached { row: Some(channel), dirty: false });
         }
-        for key in channels {
-            self.channels.entry(*key).or_insert(Cached { row: None, dirty: false });
+        for key in wanted {
+            self.channels.entry(key).or_insert(Cached { row: None, dirty: false });
         }
         Ok(())
     }
 
-    async fn preload_members(&mut self, authors: BTreeSet<(ChannelKey, UserId)>) -> Result<(), StoreError> {
-        let keys: Vec<Vec<Value>> = authors
-            .iter()
-            .map(|((workspace, channel), user)| params![workspace, channel, user].into())
-            .collect();
-        let sql = "SELECT workspace, channel, usr, present, generation, seq, last_read, revision FROM memberships \
-                   WHERE (workspace, channel, usr) IN (VALUES $keys)";
-        for mut row in self.tx.query_keys(sql, &keys).await? {
+    fn found_members(
+        &mut self,
+        wanted: BTreeSet<(ChannelKey, UserId)>,
+        found: Vec<Row>,
+    ) -> Result<(), StoreError> {
+        for mut row in found {
             let key = ((row.take()?, row.take()?), row.take()?);
             let member = Member {
                 present: row.take()?,
@@ -153,23 +172,18 @@ impl<'t> Batch<'t> {
             };
             self.members.insert(key, Cached { row: Some(member), dirty: false });
         }
-        for key in authors {
+        for key in wanted {
             self.members.entry(key).or_insert(Cached { row: None, dirty: false });
         }
         Ok(())
     }
 
-    async fn preload_keys(
+    fn found_keys(
         &mut self,
         wanted: BTreeSet<(ChannelKey, UserId, ClientMsgId)>,
+        found: Vec<Row>,
     ) -> Result<(), StoreError> {
-        let keys: Vec<Vec<Value>> = wanted
-            .iter()
-            .map(|((workspace, channel), author, key)| params![workspace, channel, author, key].into())
-            .collect();
-        let sql = "SELECT workspace, channel, author, msg_key, ts FROM idempotency \
-                   WHERE (workspace, channel, author, msg_key) IN (VALUES $keys)";
-        for mut row in self.tx.query_keys(sql, &keys).await? {
+        for mut row in found {
             let key = ((row.take()?, row.take()?), row.take()?, row.take()?);
             let ts = row.take()?;
             self.keys.insert(key, Some(ts));
@@ -186,15 +200,10 @@ impl<'t> Batch<'t> {
 
     /// Whether the workspace lives on this shard and takes writes.
     pub(crate) async fn is_here(&mut self, workspace: WorkspaceId) -> Result<bool, StoreError> {
-        if let Some(&here) = self.here.get(&workspace) {
-            return Ok(here);
+        if !self.here.contains_key(&workspace) {
+            self.lock(&[workspace], &[]).await?;
         }
-        let sql = "SELECT state FROM placements WHERE workspace = $1";
-        let rows = self.tx.query(sql, &params![workspace]).await?;
-        let state: Option<i64> = rows.into_iter().next().map(|mut row| row.take()).transpose()?;
-        let here = state == Some(PLACEMENT_HERE);
-        self.here.insert(workspace, here);
-        Ok(here)
+        Ok(self.here.get(&workspace).copied().unwrap_or(false))
     }
 
     /// Makes the workspace live here.
@@ -209,24 +218,10 @@ impl<'t> Batch<'t> {
     // Topics and events.
 
     async fn topic(&mut self, topic: Topic) -> Result<&mut TopicState, StoreError> {
-        match self.topics.entry(topic) {
-            Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => {
-                let sql = "SELECT generation, last_seq, last_ts, trimmed FROM topics WHERE workspace = $1 AND topic = $2";
-                let rows = self.tx.query(sql, &params![topic.workspace, topic.id]).await?;
-                let state = match rows.into_iter().next() {
-                    None => TopicState::NEW,
-                    Some(mut row) => TopicState {
-                        generation: row.take()?,
-                        last_seq: row.take()?,
-                        last_ts: row.take()?,
-                        trimmed: row.take()?,
-                        moved: false,
-                    },
-                };
-                Ok(entry.insert(state))
-            }
+        if !self.topics.contains_key(&topic) {
+            self.lock(&[], &[topic]).await?;
         }
+        Ok(self.topics.entry(topic).or_insert(TopicState::NEW))
     }
 
     /// Makes a topic that has no event yet, so that it has a head.
@@ -285,7 +280,7 @@ impl<'t> Batch<'t> {
     }
 
     /// Heads of the topics that got events.
-    pub(crate) fn heads(&self) -> Vec<Head> {
+    fn heads(&self) -> Vec<Head> {
         let head = |topic: &Topic| {
             self.topics.get(topic).map(|state| Head { topic: *topic, position: state.position() })
         };
@@ -315,6 +310,7 @@ impl<'t> Batch<'t> {
         if let Some(cached) = self.channels.get(&(workspace, id)) {
             return Ok(cached.row.clone());
         }
+        self.own(workspace, id).await?;
         let sql = channel_sql!("FROM channels c WHERE c.workspace = $1 AND c.channel = $2");
         let rows = self.tx.query(sql, &params![workspace, id]).await?;
         let row = rows.into_iter().next().map(|mut row| rows::channel(&mut row)).transpose()?;
@@ -337,6 +333,7 @@ impl<'t> Batch<'t> {
         if let Some(cached) = self.members.get(&key) {
             return Ok(cached.row);
         }
+        self.own(workspace, channel).await?;
         let sql = "SELECT present, generation, seq, last_read, revision FROM memberships \
                    WHERE workspace = $1 AND channel = $2 AND usr = $3";
         let rows = self.tx.query(sql, &params![workspace, channel, user]).await?;
@@ -384,6 +381,7 @@ impl<'t> Batch<'t> {
         if let Some(cached) = self.messages.get(&key) {
             return Ok(cached.row.clone());
         }
+        self.own(workspace, channel).await?;
         let row = rows::load_message(self.tx, workspace, channel, ts).await?;
         self.messages.insert(key, Cached { row: row.clone(), dirty: false });
         Ok(row)
@@ -517,83 +515,70 @@ impl<'t> Batch<'t> {
         rows::count_mentions(self.tx, workspace, channel, user, after).await
     }
 
-    /// Writes everything at the end of the batch.
-    pub(crate) async fn flush(mut self) -> Result<(), StoreError> {
+    /// Writes everything at the end of the batch, and which topics it moved.
+    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        let heads = self.heads();
+        if !heads.is_empty() {
+            self.writes.push(self.tx.log_commit(self.now, heads::encode(&heads)));
+        }
         self.flush_rows().await
     }
 
-    pub(crate) async fn flush_rows(&mut self) -> Result<(), StoreError> {
+    async fn flush_rows(&mut self) -> Result<(), StoreError> {
+        let messages = dirty(&mut self.messages, |((workspace, _), _), row| message_row(*workspace, row));
+        let channels = dirty(&mut self.channels, |(workspace, _), row| channel_row(*workspace, row));
+        let members = dirty(&mut self.members, |((workspace, channel), user), row| {
+            let (generation, seq) = (row.at.generation, row.at.seq);
+            params![workspace, channel, user, row.present, generation, seq, row.last_read, row.revision]
+                .into()
+        });
+        let repliers = dirty(&mut self.repliers, |((workspace, channel), thread, user), row| {
+            params![workspace, channel, thread, user, row.first, row.replies].into()
+        });
+        let mut writes = vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_UPSERT, messages)];
+        writes.append(&mut self.writes);
+        writes.extend([(CHANNEL_UPSERT, channels), (MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers)]);
+        writes.retain(|(_, rows)| !rows.is_empty());
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.tx.execute_all(&writes).await
+    }
+
+    fn moved_topics(&mut self) -> Vec<Vec<Value>> {
         let mut topics: Vec<_> = self.topics.iter_mut().filter(|(_, state)| state.moved).collect();
         topics.sort_unstable_by_key(|(topic, _)| **topic);
-        let rows: Vec<Vec<Value>> = topics
-            .into_iter()
-            .map(|(topic, state)| {
-                state.moved = false;
-                params![
-                    topic.workspace,
-                    topic.id,
-                    state.generation,
-                    state.last_seq,
-                    state.last_ts,
-                    state.trimmed
-                ]
-                .into()
-            })
-            .collect();
-        run(
-            self.tx,
-            "INSERT INTO topics (workspace, topic, generation, last_seq, last_ts, trimmed) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, topic) DO UPDATE SET \
-             generation = excluded.generation, last_seq = excluded.last_seq, last_ts = excluded.last_ts, \
-             trimmed = excluded.trimmed",
-            &rows,
-        )
-        .await?;
-        run(
-            self.tx,
-            MESSAGE_UPSERT,
-            &dirty(&mut self.messages, |((workspace, _), _), row| message_row(*workspace, row)),
-        )
-        .await?;
-        for (sql, rows) in std::mem::take(&mut self.writes) {
-            run(self.tx, sql, &rows).await?;
-        }
-        run(
-            self.tx,
-            CHANNEL_UPSERT,
-            &dirty(&mut self.channels, |(workspace, _), row| channel_row(*workspace, row)),
-        )
-        .await?;
-        run(
-            self.tx,
-            "INSERT INTO memberships (workspace, channel, usr, present, generation, seq, last_read, revision) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (workspace, channel, usr) DO UPDATE SET \
-             present = excluded.present, generation = excluded.generation, seq = excluded.seq, \
-             last_read = excluded.last_read, revision = excluded.revision",
-            &dirty(&mut self.members, |((workspace, channel), user), row| {
-                let (generation, seq) = (row.at.generation, row.at.seq);
-                params![workspace, channel, user, row.present, generation, seq, row.last_read, row.revision].into()
-            }),
-        )
-        .await?;
-        run(
-            self.tx,
-            "INSERT INTO thread_users (workspace, channel, thread, usr, first_ts, replies) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, channel, thread, usr) DO UPDATE SET \
-             first_ts = excluded.first_ts, replies = excluded.replies",
-            &dirty(&mut self.repliers, |((workspace, channel), thread, user), row| {
-                params![workspace, channel, thread, user, row.first, row.replies].into()
-            }),
-        )
-        .await
+        let row = |(topic, state): (&Topic, &mut TopicState)| {
+            state.moved = false;
+            let (generation, trimmed) = (state.generation, state.trimmed);
+            params![topic.workspace, topic.id, generation, state.last_seq, state.last_ts, trimmed].into()
+        };
+        topics.into_iter().map(row).collect()
     }
 }
 
-async fn run(tx: &mut dyn Tx, sql: &'static str, rows: &[Vec<Value>]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    tx.execute(sql, rows).await.map(|_| ())
+fn channel_query(keys: &BTreeSet<ChannelKey>) -> Rows {
+    let keys = keys.iter().map(|(workspace, channel)| params![workspace, channel].into());
+    (
+        channel_sql!(", c.workspace FROM channels c WHERE (c.workspace, c.channel) IN (VALUES $keys)"),
+        keys.collect(),
+    )
+}
+
+fn member_query(keys: &BTreeSet<(ChannelKey, UserId)>) -> Rows {
+    let sql = "SELECT workspace, channel, usr, present, generation, seq, last_read, revision FROM memberships \
+               WHERE (workspace, channel, usr) IN (VALUES $keys)";
+    let keys = keys.iter().map(|((workspace, channel), user)| params![workspace, channel, user].into());
+    (sql, keys.collect())
+}
+
+fn key_query(keys: &BTreeSet<(ChannelKey, UserId, ClientMsgId)>) -> Rows {
+    let sql = "SELECT workspace, channel, author, msg_key, ts FROM idempotency \
+               WHERE (workspace, channel, author, msg_key) IN (VALUES $keys)";
+    let keys = keys
+        .iter()
+        .map(|((workspace, channel), author, key)| params![workspace, channel, author, key].into());
+    (sql, keys.collect())
 }
 
 /// Takes the rows that were changed since the last call, in the order of their keys, so that two batches
@@ -612,6 +597,20 @@ fn dirty<K: Ord, T>(
         })
         .collect()
 }
+
+const TOPIC_UPSERT: &str = "INSERT INTO topics (workspace, topic, generation, last_seq, last_ts, trimmed) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, topic) DO UPDATE SET \
+     generation = excluded.generation, last_seq = excluded.last_seq, last_ts = excluded.last_ts, \
+     trimmed = excluded.trimmed";
+
+const MEMBER_UPSERT: &str = "INSERT INTO memberships (workspace, channel, usr, present, generation, seq, last_read, \
+     revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (workspace, channel, usr) DO UPDATE SET \
+     present = excluded.present, generation = excluded.generation, seq = excluded.seq, \
+     last_read = excluded.last_read, revision = excluded.revision";
+
+const REPLIER_UPSERT: &str = "INSERT INTO thread_users (workspace, channel, thread, usr, first_ts, replies) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, channel, thread, usr) DO UPDATE SET \
+     first_ts = excluded.first_ts, replies = excluded.replies";
 
 const MESSAGE_UPSERT: &str = "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, \
      subtype_data, body, blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, \

@@ -3,162 +3,135 @@
 //! The appender drives it and is never cancelled, so no transaction is left half-way. A connection on which
 //! anything unexpected happened is dropped, not reused.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use async_trait::async_trait;
 use model::Micros;
-use tokio::runtime::Handle;
-use tokio_postgres::{Client, Config, Error, NoTls, error::SqlState};
-use tracing::{info, warn};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Error;
+use tracing::warn;
 
 use super::{
-    chain,
-    tx::{PostgresTx, Statements},
+    connection::{Connection, Engine, PATIENCE, PAUSE},
+    failure::{Failure, Remedy, chain},
+    tx::PostgresTx,
 };
-use crate::{
-    CommitError, Log, Outcome, Write,
-    append::append,
-    heads,
-    tx::{Tx, params},
-};
+use crate::{Cause, CommitError, Log, Outcome, StoreError, Write, append::append};
 
-/// Attempts at a batch that certainly was not committed and may succeed: deadlock, serialization, a lost
-/// connection before the commit.
-const ATTEMPTS_MAX: u32 = 3;
-/// How long a statement may take: the sweep's window covers it.
+/// How long a batch is tried again that the server chose to give way (a deadlock, a lock that is not let go).
+const GIVE_WAY_FOR: Duration = Duration::from_secs(15);
+/// How long one statement may take, on the server's clock: it may wait so long for a lock.
 const STATEMENT_TIMEOUT_MS: u32 = 5_000;
-/// Batches between two trims of the commits.
-const TRIM_EVERY: u64 = 1_000;
-/// How long commits are kept, seconds. The sweep looks back [`super::read::SWEEP_WINDOW_S`].
-const COMMITS_KEPT_S: i64 = 600;
+/// How long a transaction may wait for us between two statements: one that lost us lets its locks go.
+const IDLE_TIMEOUT_MS: u32 = 5_000;
+/// How long a transaction may take to its commit: the network may have died in silence.
+const DECIDE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a commit may take before its outcome counts as unknown.
+const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+/// Batches between two trims of the log of commits.
+const TRIM_EVERY: u64 = 500;
+/// How long the log of commits goes back, seconds: longer than any commit takes, and than any process sleeps.
+const COMMITS_KEPT_S: u32 = 600;
+/// Rows that one trim looks at.
+const TRIM_ROWS: u32 = 5_000;
 
-/// The write side of a PostgreSQL store.
+/// The write side of a PostgreSQL store. It connects within the runtime that calls it.
 pub struct PostgresLog {
-    config: Config,
-    runtime: Handle,
-    connection: Option<Connected>,
+    engine: Arc<Engine>,
+    connection: Option<Connection>,
     batches: u64,
 }
 
-struct Connected {
-    client: Client,
-    statements: Statements,
-}
-
 impl PostgresLog {
-    pub(super) fn new(config: Config, runtime: Handle) -> Self {
-        Self { config, runtime, connection: None, batches: 0 }
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, connection: None, batches: 0 }
     }
 
-    /// Makes a connection if there is none that works.
-    async fn connect(&mut self) -> Result<(), Error> {
-        if self.connection.as_ref().is_some_and(|connected| !connected.client.is_closed()) {
-            return Ok(());
-        }
-        self.connection = None;
-        let (config, runtime) = (self.config.clone(), self.runtime.clone());
-        // The socket and its timers belong to the runtime that drives the connection.
-        let made = self.runtime.spawn(async move {
-            let (client, connection) = config.connect(NoTls).await?;
-            runtime.spawn(async move {
-                if let Err(error) = connection.await {
-                    warn!(error = chain(&error), "the writing connection ended");
-                }
-            });
-            Ok::<_, Error>(client)
-        });
-        if let Ok(client) = made.await {
-            self.connection = Some(Connected { client: client?, statements: Statements::default() });
-            info!("writing connection made");
-        }
-        Ok(())
-    }
-
+    /// One try at a batch. The connection is put back only when all went well.
     async fn attempt(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, Failed> {
-        self.connect().await.map_err(|error| Failed::before(&error))?;
-        let Some(connected) = &self.connection else {
-            let reason = "the runtime of the connection has ended".to_owned();
-            return Err(Failed { error: CommitError::NotWritten { reason, full: false }, retry: false });
+        let connection = match self.connection.take().filter(|connection| !connection.client.is_closed()) {
+            Some(connection) => connection,
+            None => self.engine.connect().await.map_err(Failed::Before)?,
         };
-        let client = &connected.client;
-        let begin = format!(
-            "BEGIN; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; SET LOCAL synchronous_commit = on"
-        );
-        client.batch_execute(&begin).await.map_err(|error| Failed::before(&error))?;
-        let mut tx = PostgresTx::new(client, connected.statements.clone());
-        let decided = async {
-            let (outcomes, moved) = append(&mut tx, batch, now).await?;
-            if !moved.is_empty() {
-                let sql = "INSERT INTO commits (at, heads) \
-                           VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $1)";
-                tx.execute(sql, &[params![heads::encode(&moved).as_slice()].into()]).await?;
-            }
-            Ok::<_, crate::StoreError>(outcomes)
-        }
-        .await;
-        let outcomes = match decided {
+        let outcomes = match decide(&connection, batch, now).await {
             Ok(outcomes) => outcomes,
-            Err(error) => {
-                let failed = match tx.failure.take() {
-                    Some(error) => Failed::before(&error),
-                    None => Failed {
-                        error: CommitError::NotWritten { reason: error.to_string(), full: false },
-                        retry: false,
-                    },
-                };
-                if client.batch_execute("ROLLBACK").await.is_err() {
-                    self.connection = None;
+            Err(failed) => {
+                // The next transaction must find none open. Without an answer the connection is dropped, and the
+                // server rolls back.
+                let usable = matches!(&failed, Failed::Refused(_))
+                    || matches!(&failed, Failed::Before(failure) if failure.remedy() != Remedy::Reconnect);
+                if usable && connection.client.batch_execute("ROLLBACK").await.is_ok() {
+                    self.connection = Some(connection);
                 }
                 return Err(failed);
             }
         };
-        match client.batch_execute("COMMIT").await {
-            Ok(()) => Ok(outcomes),
-            Err(error) => {
-                self.connection = None;
-                Err(Failed::at_commit(&error))
-            }
+        // What was warned of before is no matter of this commit.
+        connection.warning();
+        match timeout(COMMIT_WITHIN, connection.client.batch_execute("COMMIT")).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(Failed::at_commit(error)),
+            Err(_) => return Err(Failed::Unknown("the commit took too long".to_owned())),
         }
+        // A wait for synchronous standbys that an administrator cancels ends with a warning and a commit that
+        // may be on one machine only: that is no acknowledgement.
+        if let Some(warning) = connection.warning() {
+            return Err(Failed::Unknown(format!("the server warned at the commit: {warning}")));
+        }
+        self.connection = Some(connection);
+        Ok(outcomes)
     }
+}
+
+/// All of a transaction but its commit.
+async fn decide(connection: &Connection, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, Failed> {
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; \
+         SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}; SET LOCAL synchronous_commit = on"
+    );
+    let work = async {
+        let begun = async { connection.begin(&begin).await.map_err(Failed::Before) };
+        let decided = async {
+            let mut tx = PostgresTx::new(connection);
+            let outcomes = append(&mut tx, batch, now).await;
+            outcomes.map_err(|error| match tx.failure.take() {
+                Some(failure) => Failed::Before(failure),
+                None => Failed::Refused(error),
+            })
+        };
+        // The first statements are on their way before BEGIN is answered; its answer is still the first.
+        let ((), outcomes) = tokio::try_join!(begun, decided)?;
+        // A time limit that strikes while the commit waits for its standbys would end the wait, not the commit.
+        let unlimited = connection.client.batch_execute("SET LOCAL statement_timeout = 0").await;
+        unlimited.map_err(|error| Failed::Before(error.into()))?;
+        Ok(outcomes)
+    };
+    timeout(DECIDE_WITHIN, work).await.unwrap_or(Err(Failed::Before(Failure::Slow("the transaction"))))
 }
 
 /// A batch that was not acknowledged.
-struct Failed {
-    error: CommitError,
-    /// Nothing was committed and another attempt may succeed.
-    retry: bool,
+enum Failed {
+    /// COMMIT was never sent: nothing can have been committed.
+    Before(Failure),
+    /// It was our own refusal, not the database's.
+    Refused(StoreError),
+    /// Nobody knows.
+    Unknown(String),
 }
 
 impl Failed {
-    /// Before COMMIT was sent nothing can have been committed.
-    fn before(error: &Error) -> Self {
-        let code = error.code();
-        let full = code == Some(&SqlState::DISK_FULL);
-        let retry = error.is_closed()
-            || code.is_none()
-            || code.is_some_and(|code| {
-                [
-                    SqlState::T_R_SERIALIZATION_FAILURE,
-                    SqlState::T_R_DEADLOCK_DETECTED,
-                    SqlState::ADMIN_SHUTDOWN,
-                    SqlState::CRASH_SHUTDOWN,
-                    SqlState::CANNOT_CONNECT_NOW,
-                ]
-                .contains(code)
-            });
-        Self { error: CommitError::NotWritten { reason: chain(error), full }, retry }
-    }
-
-    /// An answer of the server to COMMIT that names a failed transaction is certain; everything else,
-    /// a lost connection above all, is not.
-    fn at_commit(error: &Error) -> Self {
-        let code = error.code();
-        let certain = code.is_some_and(|code| {
-            let class = code.code().get(..2).unwrap_or_default();
-            matches!(class, "40" | "23" | "25")
-        });
-        if certain {
-            Self::before(error)
+    /// An error of the server that ended the transaction and not the session is certain; everything else, a
+    /// lost connection above all, is not.
+    fn at_commit(error: Error) -> Self {
+        let class = error.code().and_then(|code| code.code().get(..2));
+        let severity = error.as_db_error().map(tokio_postgres::error::DbError::severity);
+        if severity == Some("ERROR") && matches!(class, Some("40" | "23" | "25")) {
+            Self::Before(error.into())
         } else {
-            Self { error: CommitError::Unknown { reason: chain(error) }, retry: false }
+            Self::Unknown(chain(&error))
         }
     }
 }
@@ -166,33 +139,54 @@ impl Failed {
 #[async_trait]
 impl Log for PostgresLog {
     async fn commit(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
-        let mut attempts = 1;
+        let began = Instant::now();
         loop {
-            match self.attempt(batch.clone(), now).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(failed) if failed.retry && attempts < ATTEMPTS_MAX => {
-                    warn!(error = %failed.error, attempts, "batch tried again");
-                    attempts += 1;
-                    self.connection = None;
+            let failure = match self.attempt(batch.clone(), now).await {
+                Ok(outcomes) => {
+                    self.engine.writes.is_up();
+                    return Ok(outcomes);
                 }
-                Err(failed) => return Err(failed.error),
+                Err(Failed::Before(failure)) => failure,
+                Err(Failed::Refused(error)) => {
+                    return Err(CommitError::NotWritten { reason: error.to_string(), cause: Cause::Refused });
+                }
+                Err(Failed::Unknown(reason)) => return Err(CommitError::Unknown { reason }),
+            };
+            if failure.is_foreign_statement() {
+                self.engine.is_pooled();
             }
+            let cause = match failure.remedy() {
+                Remedy::Again if began.elapsed() < GIVE_WAY_FOR => {
+                    warn!(why = %failure, "batch tried again");
+                    continue;
+                }
+                // Others may find that it answers meanwhile: this batch has its own patience too.
+                Remedy::Reconnect if self.engine.writes.is_down(&failure) && began.elapsed() < PATIENCE => {
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                Remedy::Again | Remedy::Reconnect => Cause::Unavailable,
+                Remedy::Room => Cause::Full,
+                Remedy::None => Cause::Refused,
+            };
+            return Err(CommitError::NotWritten { reason: failure.to_string(), cause });
         }
     }
 
     async fn maintain(&mut self) -> Result<(), CommitError> {
         self.batches += 1;
-        if !self.batches.is_multiple_of(TRIM_EVERY) {
+        let Some(connection) = self.connection.take_if(|_| self.batches.is_multiple_of(TRIM_EVERY)) else {
             return Ok(());
-        }
-        if let Some(connected) = &self.connection {
-            let sql = format!(
-                "DELETE FROM commits WHERE at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - {}",
-                COMMITS_KEPT_S * 1_000_000
-            );
-            if let Err(error) = connected.client.batch_execute(&sql).await {
-                warn!(error = chain(&error), "trimming the commits failed");
-            }
+        };
+        let sql = format!(
+            "DELETE FROM commits WHERE n <= (SELECT max(n) FROM \
+             (SELECT n, at FROM commits ORDER BY n LIMIT {TRIM_ROWS}) oldest \
+             WHERE at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - {COMMITS_KEPT_S}000000::bigint)"
+        );
+        match timeout(DECIDE_WITHIN, connection.client.batch_execute(&sql)).await {
+            Ok(Ok(())) => self.connection = Some(connection),
+            Ok(Err(error)) => warn!(error = chain(&error), "trimming the log of commits failed"),
+            Err(_) => warn!("trimming the log of commits took too long"),
         }
         Ok(())
     }

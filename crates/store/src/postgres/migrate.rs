@@ -1,71 +1,87 @@
 //! Applies migrations to a PostgreSQL database.
 
-use tokio_postgres::{Config, NoTls};
-use tracing::warn;
+use tokio_postgres::types::Type;
 
-use super::failed;
+use super::{
+    connection::{Connection, Engine},
+    failure::Failure,
+};
 use crate::{
     OpenError,
     migrations::{MIGRATIONS, checksum, dialect},
 };
 
+/// Processes that start at once on an empty database may meet in its catalogue: tries before that is an error.
+const ATTEMPTS_MAX: u32 = 5;
+
 /// Brings the schema up to date. Processes that start at once wait for each other.
 ///
 /// # Errors
 /// [`OpenError::Newer`], [`OpenError::Changed`], [`OpenError::Failed`].
-pub(super) async fn migrate(config: &Config, name: &str) -> Result<(), OpenError> {
-    let (mut client, connection) = config.connect(NoTls).await.map_err(|error| failed(name, &error))?;
-    let driver = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            warn!(%error, "connection for migrations");
+pub(super) async fn migrate(engine: &Engine) -> Result<(), OpenError> {
+    let failed = |failure: Failure| OpenError::Failed {
+        path: engine.address.to_string(),
+        reason: failure.to_string(),
+    };
+    let connection = engine.connect().await.map_err(failed)?;
+    for attempt in 1.. {
+        match apply(&connection, &engine.address.to_string()).await {
+            Err(Refused::Failed(failure)) if attempt < ATTEMPTS_MAX && is_race(&failure) => {
+                connection.client.batch_execute("ROLLBACK").await.map_err(|error| failed(error.into()))?;
+            }
+            Err(Refused::Failed(failure)) => return Err(failed(failure)),
+            Err(Refused::Open(error)) => return Err(error),
+            Ok(()) => break,
         }
-    });
-    let result = apply(&mut client, name).await;
-    drop(client);
-    // Its end was logged.
-    let _ = driver.await;
-    result
+    }
+    Ok(())
 }
 
-async fn apply(client: &mut tokio_postgres::Client, name: &str) -> Result<(), OpenError> {
-    let failed = |error: tokio_postgres::Error| failed(name, &error);
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let transaction = client.transaction().await.map_err(failed)?;
-    // Two processes that create the table at once: the one that comes second gets an error, starts again
-    // (under its supervisor) and finds it.
-    transaction
+/// Another process created the same at the same moment.
+fn is_race(failure: &Failure) -> bool {
+    let Failure::Said(error) = failure else { return false };
+    error.code().is_some_and(|code| matches!(code.code(), "23505" | "42P07" | "XX000"))
+}
+
+enum Refused {
+    Open(OpenError),
+    Failed(Failure),
+}
+
+impl From<tokio_postgres::Error> for Refused {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn apply(connection: &Connection, name: &str) -> Result<(), Refused> {
+    let client = &connection.client;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    client
         .batch_execute(
-            "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL); \
+            "BEGIN; \
+             CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL); \
              LOCK TABLE migrations IN EXCLUSIVE MODE",
         )
-        .await
-        .map_err(failed)?;
-    let rows = transaction.query("SELECT version, checksum FROM migrations ORDER BY version", &[]).await;
-    let applied: Vec<(i64, String)> =
-        rows.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect();
-    if let Some(&(found, _)) = applied.last().filter(|(found, _)| *found > known) {
-        let found = u32::try_from(found).unwrap_or(u32::MAX);
-        return Err(OpenError::Newer {
-            path: name.to_owned(),
-            found,
-            known: u32::try_from(known).unwrap_or(u32::MAX),
-        });
+        .await?;
+    let rows = client.query_typed("SELECT version, checksum FROM migrations ORDER BY version", &[]).await?;
+    let mut applied: Vec<(u32, String)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        applied.push((u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX), row.try_get(1)?));
     }
-    for (version, sql) in (1i64..).zip(MIGRATIONS) {
+    if let Some(&(found, _)) = applied.last().filter(|(found, _)| *found > known) {
+        return Err(Refused::Open(OpenError::Newer { path: name.to_owned(), found, known }));
+    }
+    for (version, sql) in (1u32..).zip(MIGRATIONS) {
         let checksum = checksum(sql);
         match applied.iter().find(|(known, _)| *known == version) {
             Some((_, applied)) if *applied == checksum => continue,
-            Some(_) => {
-                let version = u32::try_from(version).unwrap_or(u32::MAX);
-                return Err(OpenError::Changed { path: name.to_owned(), version });
-            }
+            Some(_) => return Err(Refused::Open(OpenError::Changed { path: name.to_owned(), version })),
             None => {}
         }
-        transaction.batch_execute(&dialect(sql, "postgres")).await.map_err(failed)?;
-        transaction
-            .execute("INSERT INTO migrations (version, checksum) VALUES ($1, $2)", &[&version, &checksum])
-            .await
-            .map_err(failed)?;
+        client.batch_execute(&dialect(sql, "postgres")).await?;
+        let insert = "INSERT INTO migrations (version, checksum) VALUES ($1, $2)";
+        client.execute_typed(insert, &[(&i64::from(version), Type::INT8), (&checksum, Type::TEXT)]).await?;
     }
-    transaction.commit().await.map_err(failed)
+    Ok(client.batch_execute("COMMIT").await?)
 }

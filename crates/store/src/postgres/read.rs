@@ -1,106 +1,154 @@
 //! The readers: a pool of connections, each read a transaction with one view of the data.
 //!
-//! A read runs in a task of its own, so that a request that goes away leaves no open transaction; a
-//! connection on which anything unexpected happened does not go back to the pool.
+//! A read runs in a task of its own, so that a request that goes away leaves no open transaction. It changes
+//! nothing, so it is tried again on another connection when one breaks.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, time::Instant};
 
-use deadpool_postgres::{Object, Pool};
+use deadpool::managed::Object;
 use model::{
-    Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
+    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
     UserId, Workspace, WorkspaceId,
 };
-use tracing::warn;
+use tokio::{sync::oneshot, time::timeout};
+use tracing::debug;
 
 use super::{
-    chain,
-    tx::{PostgresTx, Statements},
+    connection::{Engine, PATIENCE, PAUSE},
+    failure::{Failure, Remedy, chain},
+    pool::{Manager, Pool, borrow, pool},
+    sweep::PostgresSweep,
+    tx::PostgresTx,
 };
 use crate::{
-    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, Range, SecretHash,
-    StoreError, ThreadPage, heads,
+    Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, OpenError, Range,
+    SecretHash, StoreError, Sweep, ThreadPage,
     query::{self, implement_store},
     rows,
-    tx::{Tx, params},
 };
 
-/// How far the sweep looks back, seconds on the database's clock: the longest transaction and two periods.
-pub(super) const SWEEP_WINDOW_S: i64 = 7;
+/// How a read begins. It may take 10 s on the server's clock, and wait for us as long.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 10000; \
+                     SET LOCAL idle_in_transaction_session_timeout = 10000";
+/// How long one try at a read may take: the network may have died in silence.
+const READ_WITHIN: std::time::Duration = std::time::Duration::from_secs(12);
 
 /// The read side of a PostgreSQL store.
 #[derive(Clone)]
 pub struct PostgresStore {
+    engine: Arc<Engine>,
     pool: Pool,
 }
 
 impl PostgresStore {
-    pub(super) fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub(super) fn new(engine: Arc<Engine>, readers: usize) -> Result<Self, OpenError> {
+        let pool = pool(Arc::clone(&engine), readers).map_err(|error| OpenError::Failed {
+            path: engine.address.to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { engine, pool })
+    }
+
+    /// The database, and whether it answers.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 }
 
-/// Begins a read transaction on a connection of the pool.
-async fn begin(pool: &Pool) -> Result<Object, StoreError> {
-    let client = pool.get().await.map_err(|error| StoreError::Engine(chain(&error)))?;
-    match client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await {
-        Ok(()) => Ok(client),
-        Err(error) => {
-            drop(Object::take(client));
-            Err(StoreError::Engine(chain(&error)))
+/// Whether a read that failed so is tried again: after a while, on another connection.
+pub(super) async fn again(engine: &Engine, failure: &Failure, began: Instant) -> bool {
+    if failure.is_foreign_statement() {
+        engine.is_pooled();
+    }
+    match failure.remedy() {
+        Remedy::Again => began.elapsed() < PATIENCE,
+        Remedy::Reconnect if engine.reads.is_down(failure) && began.elapsed() < PATIENCE => {
+            tokio::time::sleep(PAUSE).await;
+            true
         }
+        Remedy::Reconnect | Remedy::Room | Remedy::None => false,
     }
 }
 
-/// Ends it. A connection that cannot even do that is dropped.
-async fn end(client: Object) {
-    if let Err(error) = client.batch_execute("COMMIT").await {
-        warn!(error = chain(&error), "a reading connection is dropped");
-        drop(Object::take(client));
+/// What the caller of a read that failed for good learns.
+pub(super) fn failed(failure: &Failure) -> StoreError {
+    match failure.remedy() {
+        Remedy::None => StoreError::Engine(failure.to_string()),
+        _ => StoreError::Unavailable(failure.to_string()),
+    }
+}
+
+/// Ends a read's transaction. A connection that cannot even do that is dropped.
+pub(super) async fn end(connection: Object<Manager>) {
+    let ended = timeout(PATIENCE, connection.client.batch_execute("COMMIT")).await;
+    let reason = match ended {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => chain(&error),
+        Err(_) => "no answer".to_owned(),
+    };
+    debug!(reason, "a reading connection is dropped");
+    drop(Object::take(connection));
+}
+
+/// One try at a read. The answer comes with the connection, whose transaction is still open.
+pub(super) async fn try_read<T>(
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut PostgresTx<'_>) -> Result<T, StoreError>,
+) -> Result<(Result<T, StoreError>, Object<Manager>), Failure> {
+    let connection = borrow(pool).await?;
+    let reading = async {
+        let mut tx = PostgresTx::new(&connection);
+        let result = work(&mut tx).await;
+        // What the database did not refuse is an answer, whatever it is.
+        tx.failure.take().map_or(Ok(result), Err)
+    };
+    // The first statement is on its way before BEGIN is answered; its answer is still the first.
+    let both = async { tokio::try_join!(connection.begin(BEGIN), reading) };
+    match timeout(READ_WITHIN, both).await.unwrap_or(Err(Failure::Slow("a read"))) {
+        Ok(((), answer)) => Ok((answer, connection)),
+        Err(failure) => {
+            drop(Object::take(connection));
+            Err(failure)
+        }
     }
 }
 
 /// Runs a function of `query` with the transaction as its first argument.
 macro_rules! read {
     ($self:ident, $function:path $(, $argument:expr)*) => {{
-        let pool = $self.pool.clone();
-        let task = tokio::spawn(async move {
-            let client = begin(&pool).await?;
-            let result = {
-                let mut tx = PostgresTx::new(&client, Statements::default());
-                $function(&mut tx $(, $argument)*).await
-            };
-            end(client).await;
-            result
+        let (engine, pool) = (Arc::clone(&$self.engine), $self.pool.clone());
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let began = Instant::now();
+            loop {
+                match try_read(&pool, async |tx| $function(tx $(, $argument)*).await).await {
+                    Ok((answer, connection)) => {
+                        engine.reads.is_up();
+                        // Nobody waits any more when the request went away.
+                        let _ = tell.send(answer);
+                        return end(connection).await;
+                    }
+                    Err(failure) if again(&engine, &failure, began).await => {}
+                    Err(failure) => {
+                        let _ = tell.send(Err(failed(&failure)));
+                        return;
+                    }
+                }
+            }
         });
-        task.await.map_err(|_| StoreError::Closed)?
+        told.await.map_err(|_| StoreError::Closed)?
     }};
 }
 
 implement_store!(PostgresStore, read, {
-    async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
-        read!(self, changed_heads, since)
+    fn sweep(&self) -> Box<dyn Sweep> {
+        Box::new(PostgresSweep::new(Arc::clone(&self.engine), self.pool.clone()))
     }
 
     async fn backup(&self, _: &Path, _: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
-        Err(StoreError::Engine("back a PostgreSQL store up with pg_dump or its own base backup".to_owned()))
+        Err(StoreError::Engine(
+            "this store is backed up by parlance backup --store, or by PostgreSQL's tools".to_owned(),
+        ))
     }
 });
-
-/// Numbers are drawn before the commit, so a smaller one may appear after a larger one: the next mark stays
-/// behind everything that could still be open.
-async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
-    let sql = "SELECT n, at, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, heads FROM commits \
-               WHERE n > $1 ORDER BY n";
-    let mut next = since;
-    let mut settled = true;
-    let mut moved = Vec::new();
-    for mut row in tx.query(sql, &params![since]).await? {
-        let (n, at, now): (u64, i64, i64) = (row.take()?, row.take()?, row.take()?);
-        settled &= at < now - SWEEP_WINDOW_S * 1_000_000;
-        if settled {
-            next = n;
-        }
-        moved.extend(heads::decode(&row.take::<Vec<u8>>()?)?);
-    }
-    Ok((heads::newest(moved), next))
-}

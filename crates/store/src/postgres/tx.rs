@@ -1,66 +1,63 @@
-//! Statements in a PostgreSQL transaction: prepared once per connection, many rows in one statement.
+//! Statements in a PostgreSQL transaction: many rows in one statement, many statements in one round trip.
 
-use std::{
-    collections::HashMap,
-    fmt::Write as _,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
-use model::{Topic, WorkspaceId};
+use futures_util::{TryStreamExt, future::try_join_all};
+use model::{Micros, Topic, WorkspaceId};
 use tokio_postgres::{
-    Client, Error, Statement,
+    RowStream,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
 
-use super::chain;
+use super::{connection::Connection, failure::Failure};
 use crate::{
     StoreError,
-    tx::{Row, Tx, Value, params},
+    tx::{Locked, Row, Rows, Tx, Value, params, topic_sql},
 };
 
 /// Rows of one generated statement at most. Chunks are powers of two up to this, so that few statements
 /// are prepared.
-const CHUNK_ROWS_MAX: usize = 64;
-
-/// Prepared statements of one connection, by text.
-#[derive(Default, Clone)]
-pub(super) struct Statements(Arc<Mutex<HashMap<String, Statement>>>);
+const CHUNK_ROWS_MAX: usize = 512;
+/// Parameters of one statement at most; the protocol counts them in 16 bits.
+const PARAMETERS_MAX: usize = 32_767;
 
 /// A transaction on a connection.
 pub(super) struct PostgresTx<'c> {
-    client: &'c Client,
-    statements: Statements,
-    /// What PostgreSQL said last, for the classification of failures.
-    pub(super) failure: Option<Error>,
+    connection: &'c Connection,
+    /// What the database refused last, for the decision what to do about it.
+    pub(super) failure: Option<Failure>,
 }
 
+/// A statement and its parameters.
+type Bound<'v> = (String, Vec<&'v Value>);
+
 impl<'c> PostgresTx<'c> {
-    pub(super) fn new(client: &'c Client, statements: Statements) -> Self {
-        Self { client, statements, failure: None }
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, failure: None }
     }
 
-    fn fail<T>(&mut self, error: Error) -> Result<T, StoreError> {
-        let text = chain(&error);
-        self.failure = Some(error);
-        Err(StoreError::Engine(text))
+    fn keep<T>(&mut self, result: Result<T, Failure>) -> Result<T, StoreError> {
+        result.map_err(|failure| {
+            let error = StoreError::Engine(failure.to_string());
+            self.failure = Some(failure);
+            error
+        })
     }
 
-    async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
-        if let Some(statement) = self.statements.0.lock().unwrap_or_else(PoisonError::into_inner).get(sql) {
-            return Ok(statement.clone());
+    /// Sends one statement; its rows come later.
+    async fn send(&self, sql: &str, params: &[&Value]) -> Result<RowStream, Failure> {
+        let client = &self.connection.client;
+        if self.connection.named {
+            let statement = self.connection.prepared(sql).await?;
+            return Ok(client.query_raw(&statement, params.iter().map(|value| Parameter(value))).await?);
         }
-        let statement = self.client.prepare(sql).await?;
-        let mut known = self.statements.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        let typed = params.iter().map(|value| (Parameter(value), kind(value)));
+        Ok(client.query_typed_raw(sql, typed).await?)
     }
 
-    async fn rows(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, Error> {
-        let statement = self.prepared(sql).await?;
-        let rows = self.client.query_raw(&statement, params.iter().map(Parameter)).await?;
-        let rows: Vec<tokio_postgres::Row> = futures_util::TryStreamExt::try_collect(rows).await?;
+    async fn rows(&self, sql: &str, params: &[&Value]) -> Result<Vec<Row>, Failure> {
+        let rows: Vec<tokio_postgres::Row> = self.send(sql, params).await?.try_collect().await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let mut values = Vec::with_capacity(row.len());
@@ -72,71 +69,76 @@ impl<'c> PostgresTx<'c> {
         Ok(found)
     }
 
-    /// Several rows in one statement: `VALUES ($1, $2)` becomes `VALUES ($1, $2), ($3, $4)`.
-    async fn insert(&self, sql: &str, rows: &[Vec<Value>]) -> Result<u64, Error> {
-        let mut changed = 0;
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let size = chunk(rest.len());
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = if size == 1 { sql.to_owned() } else { widened(sql, size) };
-            let statement = self.prepared(&text).await?;
-            let values: Vec<Parameter<'_>> = now.iter().flatten().map(Parameter).collect();
-            changed += self.client.execute_raw(&statement, values).await?;
-        }
-        Ok(changed)
+    /// Runs a statement; how many rows it changed.
+    async fn run(&self, sql: &str, params: &[&Value]) -> Result<u64, Failure> {
+        let mut stream = std::pin::pin!(self.send(sql, params).await?);
+        while stream.try_next().await?.is_some() {}
+        Ok(stream.rows_affected().unwrap_or_default())
     }
 
-    async fn each(&self, sql: &str, rows: &[Vec<Value>]) -> Result<u64, Error> {
-        let statement = self.prepared(sql).await?;
-        let run = |row: &Vec<Value>| {
-            let (client, statement) = (self.client, statement.clone());
-            let values: Vec<Value> = row.clone();
-            async move { client.execute_raw(&statement, values.iter().map(Parameter)).await }
-        };
-        // Pipelined: all are sent before the first answer comes, and run in order.
-        Ok(try_join_all(rows.iter().map(run)).await?.into_iter().sum())
+    /// Runs statements in order. All are sent before the first is answered.
+    async fn pipeline(&self, statements: &[Bound<'_>]) -> Result<u64, Failure> {
+        // What must be prepared is prepared first: a statement that waits for that would be overtaken.
+        for (sql, _) in statements.iter().filter(|_| self.connection.named) {
+            self.connection.prepared(sql).await?;
+        }
+        let all = statements.iter().map(|(sql, params)| self.run(sql, params));
+        Ok(try_join_all(all).await?.into_iter().sum())
     }
 
-    async fn lock_all(&self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<(), Error> {
-        for workspace in workspaces {
-            self.rows("SELECT state FROM placements WHERE workspace = $1 FOR SHARE", &params![workspace])
-                .await?;
+    async fn keyed(&self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, Failure> {
+        let statements: Vec<(usize, Bound<'_>)> = queries
+            .iter()
+            .enumerate()
+            .flat_map(|(number, (sql, keys))| keys_bound(sql, keys).map(move |bound| (number, bound)))
+            .collect();
+        for (_, (sql, _)) in statements.iter().filter(|_| self.connection.named) {
+            self.connection.prepared(sql).await?;
         }
-        for topics in topics.chunks(CHUNK_ROWS_MAX) {
-            let keys: Vec<Vec<Value>> =
-                topics.iter().map(|topic| params![topic.workspace, topic.id].into()).collect();
-            let sql = "SELECT topic FROM topics WHERE (workspace, topic) IN (VALUES $keys) \
-                       ORDER BY workspace, topic FOR UPDATE";
-            self.keyed(sql, &keys).await?;
-        }
-        Ok(())
-    }
-
-    async fn keyed(&self, sql: &str, keys: &[Vec<Value>]) -> Result<Vec<Row>, Error> {
-        let mut found = Vec::new();
-        let mut rest = keys;
-        while !rest.is_empty() {
-            let size = chunk(rest.len());
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let width = now.first().map_or(0, Vec::len);
-            let text = sql.replace("$keys", &tuples(size, width, now.first()));
-            let values: Vec<Value> = now.iter().flatten().cloned().collect();
-            found.extend(self.rows(&text, &values).await?);
+        let all = statements.iter().map(|(_, (sql, params))| self.rows(sql, params));
+        let answers = try_join_all(all).await?;
+        let mut found: Vec<Vec<Row>> = queries.iter().map(|_| Vec::new()).collect();
+        for ((number, _), rows) in statements.iter().zip(answers) {
+            if let Some(found) = found.get_mut(*number) {
+                found.extend(rows);
+            }
         }
         Ok(found)
     }
 }
 
-/// The largest power of two that is not above `rows`, at most [`CHUNK_ROWS_MAX`].
-fn chunk(rows: usize) -> usize {
-    let mut size = 1;
-    while size * 2 <= rows && size < CHUNK_ROWS_MAX {
-        size *= 2;
+/// A query for many keys, in chunks: `$keys` becomes a list of rows of parameters.
+fn keys_bound<'v>(sql: &'v str, keys: &'v [Vec<Value>]) -> impl Iterator<Item = Bound<'v>> {
+    chunks(keys).map(move |keys| {
+        let width = keys.first().map_or(0, Vec::len);
+        (sql.replace("$keys", &tuples(keys.len(), width, keys.first())), keys.iter().flatten().collect())
+    })
+}
+
+/// The statements that run `sql` for each row: inserts many rows at a time, others row by row.
+fn rows_bound<'v>(sql: &'v str, rows: &'v [Vec<Value>]) -> Vec<Bound<'v>> {
+    if !sql.starts_with("INSERT") {
+        return rows.iter().map(|row| (sql.to_owned(), row.iter().collect())).collect();
     }
-    size
+    chunks(rows).map(|rows| (widened(sql, rows.len()), rows.iter().flatten().collect())).collect()
+}
+
+/// Cuts rows into chunks whose lengths are powers of two.
+fn chunks<T>(rows: &[Vec<T>]) -> impl Iterator<Item = &[Vec<T>]> {
+    let width = rows.first().map_or(1, Vec::len).max(1);
+    let most = CHUNK_ROWS_MAX.min(PARAMETERS_MAX / width);
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let (now, later) = rest.split_at(chunk(rest.len(), most));
+        rest = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
+/// The largest power of two that is not above `rows` or `most`; 0 for none.
+fn chunk(rows: usize, most: usize) -> usize {
+    let limit = rows.min(most);
+    limit.checked_ilog2().map_or(0, |power| 1 << power)
 }
 
 /// `($1::bigint, $2::bigint), ($3::bigint, $4::bigint)`: the types are those of the first row.
@@ -161,7 +163,8 @@ fn tuples(rows: usize, width: usize, first: Option<&Vec<Value>>) -> String {
     text
 }
 
-/// Repeats the tuple after `VALUES`, numbering the placeholders on.
+/// Repeats the tuple after `VALUES`, numbering the placeholders on: `VALUES ($1, $2)` becomes
+/// `VALUES ($1, $2), ($3, $4)`.
 fn widened(sql: &str, rows: usize) -> String {
     let Some((before, rest)) = sql.split_once("VALUES (") else { return sql.to_owned() };
     let Some((tuple, after)) = rest.split_once(')') else { return sql.to_owned() };
@@ -189,40 +192,66 @@ fn widened(sql: &str, rows: usize) -> String {
 #[async_trait]
 impl Tx for PostgresTx<'_> {
     async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        match self.rows(sql, params).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => self.fail(error),
-        }
+        let params: Vec<&Value> = params.iter().collect();
+        let rows = self.rows(sql, &params).await;
+        self.keep(rows)
     }
 
-    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<(), StoreError> {
-        match self.lock_all(workspaces, topics).await {
-            Ok(()) => Ok(()),
-            Err(error) => self.fail(error),
-        }
+    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError> {
+        // In this order everywhere: placements, then topics by id.
+        let placements = "SELECT workspace, state FROM placements WHERE (workspace) IN (VALUES $keys) \
+                          ORDER BY workspace FOR SHARE";
+        let heads = topic_sql!("(workspace, topic) IN (VALUES $keys) ORDER BY workspace, topic FOR UPDATE");
+        let queries: [Rows; 2] = [
+            (placements, workspaces.iter().map(|workspace| params![workspace].into()).collect()),
+            (heads, topics.iter().map(|topic| params![topic.workspace, topic.id].into()).collect()),
+        ];
+        let found = self.keyed(&queries).await;
+        let mut found = self.keep(found)?.into_iter();
+        Ok(Locked { placements: found.next().unwrap_or_default(), topics: found.next().unwrap_or_default() })
+    }
+
+    async fn lock_installation(&mut self) -> Result<(), StoreError> {
+        let locked = self.run("LOCK TABLE workspaces IN SHARE ROW EXCLUSIVE MODE", &[]).await;
+        self.keep(locked.map(|_| ()))
+    }
+
+    fn log_commit(&self, _: Micros, heads: Vec<u8>) -> Rows {
+        let sql = "INSERT INTO commits (at, heads) \
+                   VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $1)";
+        (sql, vec![params![heads.as_slice()].into()])
     }
 
     fn is_remote(&self) -> bool {
         true
     }
 
-    async fn query_keys(&mut self, sql: &'static str, keys: &[Vec<Value>]) -> Result<Vec<Row>, StoreError> {
-        match self.keyed(sql, keys).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => self.fail(error),
-        }
+    async fn query_keys(&mut self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError> {
+        let found = self.keyed(queries).await;
+        self.keep(found)
     }
 
     async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError> {
-        let result = if rows.len() > 1 && sql.starts_with("INSERT") {
-            self.insert(sql, rows).await
-        } else {
-            self.each(sql, rows).await
-        };
-        match result {
-            Ok(changed) => Ok(usize::try_from(changed).unwrap_or(usize::MAX)),
-            Err(error) => self.fail(error),
-        }
+        let changed = self.pipeline(&rows_bound(sql, rows)).await;
+        self.keep(changed).map(|changed| usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    async fn execute_all(&mut self, writes: &[Rows]) -> Result<(), StoreError> {
+        let statements: Vec<Bound<'_>> =
+            writes.iter().flat_map(|(sql, rows)| rows_bound(sql, rows)).collect();
+        let changed = self.pipeline(&statements).await;
+        self.keep(changed.map(|_| ()))
+    }
+}
+
+/// The type that a parameter is sent with when the statement is not prepared.
+fn kind(value: &Value) -> Type {
+    match value {
+        // The server finds out.
+        Value::Null => Type::UNKNOWN,
+        Value::Int(_) => Type::INT8,
+        Value::Text(_) => Type::TEXT,
+        Value::Bytes(_) => Type::BYTEA,
     }
 }
 
@@ -288,7 +317,17 @@ mod tests {
 
     #[test]
     fn chunks_are_powers_of_two() {
-        assert_eq!([1, 2, 3, 7, 63, 64, 1_000].map(chunk), [1, 2, 2, 4, 32, 64, 64]);
+        assert_eq!([0, 1, 2, 3, 7, 511, 1_000].map(|rows| chunk(rows, 512)), [0, 1, 2, 2, 4, 256, 512]);
+        let rows = vec![vec![Value::Null; 25]; 1_300];
+        let lengths: Vec<usize> = chunks(&rows).map(<[_]>::len).collect();
+        assert_eq!(lengths, [512, 512, 256, 16, 4]);
+        let wide = vec![vec![Value::Null; 200]; 300];
+        let lengths: Vec<usize> = chunks(&wide).map(<[_]>::len).collect();
+        assert_eq!(lengths, [128, 128, 32, 8, 4], "the protocol counts parameters in 16 bits");
+    }
+
+    #[test]
+    fn keys_are_typed_rows_of_parameters() {
         let first = vec![Value::Int(1), Value::Text(String::new())];
         assert_eq!(tuples(2, 2, Some(&first)), "($1::bigint, $2::text), ($3::bigint, $4::text)");
     }

@@ -22,7 +22,7 @@ pub(crate) async fn workspace(tx: &mut dyn Tx, id: WorkspaceId) -> Result<Option
 
 pub(crate) async fn workspace_by_domain(
     tx: &mut dyn Tx,
-    domain: String,
+    domain: &str,
 ) -> Result<Option<Workspace>, StoreError> {
     let sql = "SELECT workspace, name, domain, created FROM workspaces WHERE domain = $1";
     tx.query(sql, &params![domain]).await?.into_iter().next().map(rows::workspace).transpose()
@@ -102,7 +102,7 @@ fn principal(
 pub(crate) async fn person_by_email(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
-    email: String,
+    email: &str,
 ) -> Result<Option<(User, Option<String>)>, StoreError> {
     let rows = tx.query(user_sql!("AND email = $2"), &params![workspace, email]).await?;
     rows.into_iter().next().map(|row| rows::user(workspace, row)).transpose()

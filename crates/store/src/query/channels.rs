@@ -47,7 +47,7 @@ async fn with_membership(
 pub(crate) async fn channels(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
-    query: ChannelsQuery,
+    query: &ChannelsQuery,
 ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
     let after = query.after.map_or(-1, |id| i64::try_from(id.raw()).unwrap_or(i64::MAX));
     let kind = |kind: ChannelKind| query.kinds.contains(&kind);

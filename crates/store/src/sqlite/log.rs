@@ -8,12 +8,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::warn;
 
 use super::tx::{SqliteTx, at_once};
-use crate::{
-    CommitError, DataDir, Log, Outcome, Write,
-    append::append,
-    heads,
-    tx::{Tx, params},
-};
+use crate::{Cause, CommitError, DataDir, Log, Outcome, Write, append::append};
 
 /// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
 const CHECKPOINT_ITEMS: usize = 2_048;
@@ -55,19 +50,12 @@ impl SqliteLog {
     fn transaction(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| classify(&error, Stage::Before))?;
         let mut tx = SqliteTx::new(&mut self.connection);
-        let decided = at_once(async {
-            let (outcomes, heads) = append(&mut tx, batch, now).await?;
-            if !heads.is_empty() {
-                let row = params![now, heads::encode(&heads).as_slice()].into();
-                tx.execute("INSERT INTO commits (at, heads) VALUES ($1, $2)", &[row]).await?;
-            }
-            Ok(outcomes)
-        });
+        let decided = at_once(append(&mut tx, batch, now));
         let outcomes = match decided {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 let reason = tx.failure.take().map_or_else(
-                    || CommitError::NotWritten { reason: error.to_string(), full: false },
+                    || CommitError::NotWritten { reason: error.to_string(), cause: Cause::Refused },
                     |error| classify(&error, Stage::Before),
                 );
                 self.roll_back();
@@ -148,12 +136,14 @@ enum Stage {
 /// a failed fsync nobody knows what is on the disk (I10).
 fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
     let reason = error.to_string();
-    let Some(code) = error.sqlite_error() else { return CommitError::NotWritten { reason, full: false } };
+    let Some(code) = error.sqlite_error() else {
+        return CommitError::NotWritten { reason, cause: Cause::Refused };
+    };
     let full = code.code == ErrorCode::DiskFull
         // The index of the WAL could not grow: nothing was written to the log itself.
         || code.extended_code == ffi::SQLITE_IOERR_SHMSIZE;
     if full {
-        return CommitError::NotWritten { reason, full: true };
+        return CommitError::NotWritten { reason, cause: Cause::Full };
     }
     let fatal = matches!(
         code.code,
@@ -164,8 +154,8 @@ fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
     );
     match (fatal, stage) {
         (true, _) => CommitError::Fatal { reason },
-        (false, Stage::Before) => CommitError::NotWritten { reason, full: false },
+        (false, Stage::Before) => CommitError::NotWritten { reason, cause: Cause::Refused },
         // SQLite commits atomically: what it refused for another reason (busy) is rolled back.
-        (false, Stage::Commit) => CommitError::NotWritten { reason, full: false },
+        (false, Stage::Commit) => CommitError::NotWritten { reason, cause: Cause::Unavailable },
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use async_trait::async_trait;
 use model::{
     Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
     UserId, Workspace, WorkspaceId,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     Authenticated, BootSnapshot, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range, SecretHash,
-    StoreError, ThreadPage, heads,
+    StoreError, Sweep, ThreadPage, heads,
     query::{self, implement_store},
     rows,
     tx::{Tx, params},
@@ -105,8 +106,8 @@ macro_rules! read {
 }
 
 implement_store!(SqliteStore, read, {
-    async fn changed_heads(&self, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
-        read!(self, changed_heads, since)
+    fn sweep(&self) -> Box<dyn Sweep> {
+        Box::new(SqliteSweep { store: self.clone(), since: 0 })
     }
 
     async fn backup(&self, to: &Path, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
@@ -119,6 +120,22 @@ implement_store!(SqliteStore, read, {
         task.await.map_err(|_| StoreError::Closed)?
     }
 });
+
+/// The sweep: commits are numbered in their order, so the last number seen is all there is to remember.
+struct SqliteSweep {
+    store: SqliteStore,
+    since: u64,
+}
+
+#[async_trait]
+impl Sweep for SqliteSweep {
+    async fn changed(&mut self) -> Result<Vec<Head>, StoreError> {
+        let (store, since) = (&self.store, self.since);
+        let (heads, next) = read!(store, changed_heads, since)?;
+        self.since = next;
+        Ok(heads)
+    }
+}
 
 async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
     let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";

@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use model::{Micros, Topic, WorkspaceId};
 use rusqlite::{
     Connection, params_from_iter,
     types::{ToSqlOutput, ValueRef},
@@ -16,7 +17,7 @@ use rusqlite::{
 
 use crate::{
     StoreError,
-    tx::{Row, Tx, Value},
+    tx::{Locked, Row, Rows, Tx, Value, params, topic_sql},
 };
 
 /// A transaction, or a connection in autocommit mode.
@@ -71,7 +72,24 @@ impl Tx for SqliteTx<'_> {
         }
     }
 
-    async fn query_keys(&mut self, _: &'static str, _: &[Vec<Value>]) -> Result<Vec<Row>, StoreError> {
+    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError> {
+        let mut found = Locked::default();
+        for workspace in workspaces {
+            let sql = "SELECT workspace, state FROM placements WHERE workspace = $1";
+            found.placements.extend(self.query(sql, &params![workspace]).await?);
+        }
+        for topic in topics {
+            let sql = topic_sql!("workspace = $1 AND topic = $2");
+            found.topics.extend(self.query(sql, &params![topic.workspace, topic.id]).await?);
+        }
+        Ok(found)
+    }
+
+    fn log_commit(&self, now: Micros, heads: Vec<u8>) -> Rows {
+        ("INSERT INTO commits (at, heads) VALUES ($1, $2)", vec![params![now, heads.as_slice()].into()])
+    }
+
+    async fn query_keys(&mut self, _: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError> {
         Err(StoreError::Engine("the embedded engine reads row by row".to_owned()))
     }
 

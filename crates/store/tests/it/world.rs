@@ -38,18 +38,25 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// PostgreSQL when `PARLANCE_TEST_STORE` names one, else a new directory.
+    /// PostgreSQL when `PARLANCE_TEST_STORE` names one, else a new directory. Each test has a schema of its own;
+    /// through PgBouncer, which cannot pass on the search path, a database
+    /// (`PARLANCE_TEST_STORE_ISOLATION=database`).
     async fn new() -> Self {
         let Ok(url) = std::env::var("PARLANCE_TEST_STORE") else {
             return Self::Directory(tempfile::tempdir().unwrap());
         };
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let schema = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
-        client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+        if std::env::var("PARLANCE_TEST_STORE_ISOLATION").is_ok_and(|value| value == "database") {
+            client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+            let (server, _) = url.rsplit_once('/').unwrap();
+            return Self::Address(format!("{server}/{name}"));
+        }
+        client.batch_execute(&format!("CREATE SCHEMA {name}")).await.unwrap();
         let mark = if url.contains('?') { '&' } else { '?' };
-        Self::Address(format!("{url}{mark}options=-c%20search_path%3D{schema}"))
+        Self::Address(format!("{url}{mark}options=-c%20search_path%3D{name}"))
     }
 
     async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
@@ -59,7 +66,7 @@ impl Place {
                 (Box::new(log), Arc::new(store))
             }
             Self::Address(url) => {
-                let (log, store) = store::postgres::open(url).await.unwrap();
+                let (log, store) = store::postgres::open(url, 2).await.unwrap();
                 (Box::new(log), Arc::new(store))
             }
         }
