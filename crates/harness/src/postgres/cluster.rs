@@ -130,6 +130,8 @@ impl Cluster {
             ("max_connections", "100".to_owned()),
             // Durability is what is tested.
             ("fsync", "on".to_owned()),
+            // Who was answered which error.
+            ("log_line_prefix", "%m %u %e ".to_owned()),
         ];
         for (name, value) in own.iter().chain(&self.settings) {
             postgres.arg("-c").arg(format!("{name}={value}"));
@@ -262,9 +264,27 @@ impl Cluster {
     /// # Errors
     /// When PostgreSQL is down.
     pub async fn terminate_backends(&self, database: &str) -> Result<usize> {
+        self.terminate_backends_but(database, "").await
+    }
+
+    /// As [`Cluster::terminate_backends`], without those that call themselves so.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn terminate_backends_but(&self, database: &str, application: &str) -> Result<usize> {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = $2 \
+                   AND application_name <> $3";
+        Ok(self.admin().await?.query(sql, &[&USER, &database, &application]).await?.len())
+    }
+
+    /// Connections of the server under test to a database, without those that call themselves so.
+    ///
+    /// # Errors
+    /// When PostgreSQL is down.
+    pub async fn sessions(&self, database: &str, but: &str) -> Result<usize> {
         let sql =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = $2";
-        Ok(self.admin().await?.query(sql, &[&USER, &database]).await?.len())
+            "SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND datname = $2 AND application_name <> $3";
+        Ok(self.admin().await?.query(sql, &[&USER, &database, &but]).await?.len())
     }
 
     /// Transactions of the server under test that have written and are not yet committed.
@@ -275,6 +295,30 @@ impl Cluster {
         let sql =
             "SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND datname = $2 AND backend_xid IS NOT NULL";
         Ok(self.admin().await?.query(sql, &[&USER, &database]).await?.len())
+    }
+
+    /// PostgreSQL's own opinion of every table and index of a database.
+    ///
+    /// # Errors
+    /// When something is damaged.
+    pub fn verify(&self, database: &str) -> Result<()> {
+        let mut amcheck = program(&self.programs.join("pg_amcheck"));
+        amcheck.args(["--install-missing", "--heapallindexed", "-U", ACCOUNT, "-d", database]);
+        amcheck.arg("-h").arg(self.folder.path()).arg("-p").arg(self.port.to_string());
+        run(&mut amcheck)
+    }
+
+    /// Whether it has not ended by itself.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn runs(&mut self) -> Result<bool> {
+        let Some(process) = &mut self.process else { return Ok(false) };
+        let runs = process.try_wait()?.is_none();
+        if !runs {
+            self.process = None;
+        }
+        Ok(runs)
     }
 
     /// The address of a database, with the password.

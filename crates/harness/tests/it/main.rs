@@ -12,6 +12,7 @@ mod durable;
 mod isolation;
 mod load;
 mod operation;
+mod postgres;
 mod realtime;
 mod refusals;
 mod sessions;

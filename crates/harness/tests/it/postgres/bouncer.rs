@@ -1,0 +1,36 @@
+//! Through PgBouncer in transaction mode.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::postgres::{Bouncer, Options, Pool, missing};
+
+use super::{BACK_WITHIN, DATABASE, beside, cluster, seed, served, verdict};
+use crate::campaign::Campaign;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_work_through_pgbouncer_and_survive_its_restart() -> Result<()> {
+    if missing("through PgBouncer") {
+        return Ok(());
+    }
+    if Bouncer::find().is_none() {
+        harness::skip("through PgBouncer", "PgBouncer (Debian: apt-get install pgbouncer)");
+        return Ok(());
+    }
+    let cluster = cluster(Options::default()).await?;
+    let mut bouncer = Bouncer::start(&cluster, Pool { servers: 2, clients: 100 }).await?;
+    let one = served(bouncer.url(DATABASE)).await?;
+    let two = beside(&one, bouncer.url(DATABASE)).await?;
+    let mut campaign = Campaign::start(&[&one, &two], seed()?).await?;
+    campaign.progress(200, Duration::from_secs(30)).await?;
+    let sessions = cluster.sessions(DATABASE, "test").await?;
+    ensure!((1..=2).contains(&sessions), "{sessions} connections to PostgreSQL through a pool of two");
+    for _ in 0..4 {
+        campaign.run_for(Duration::from_millis(500)).await?;
+        bouncer.kill()?;
+        bouncer.launch().await?;
+        campaign.progress(20, BACK_WITHIN).await?;
+    }
+    println!("PgBouncer was killed 4 times; answers {:?}", campaign.load.answers());
+    verdict(campaign, &[&one, &two], &cluster).await
+}
