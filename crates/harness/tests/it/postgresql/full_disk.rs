@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use harness::postgres::{Options, missing};
 
-use super::{BACK_WITHIN, DATABASE, cluster, key, seed, served, verdict};
+use super::{BACK_WITHIN, DATABASE, cluster, key, not_there, seed, served, verdict};
 use crate::campaign::Campaign;
 use crate::disk::SmallDisk;
 
@@ -69,9 +69,8 @@ async fn a_full_disk_of_postgresql_refuses_loses_nothing_and_recovers() -> Resul
         cluster.launch().await?;
     }
     campaign.progress(20, BACK_WITHIN).await?;
-    let snapshot = bot.call("conversations.history", &[("channel", &general), ("limit", "200")]).await?;
-    ensure!(!snapshot.to_string().contains(&refused), "what was refused is there");
-    verdict(campaign, &[&server], &cluster).await
+    let history = verdict(campaign, &[&server], &cluster).await?;
+    not_there(&history, &refused)
 }
 
 fn no_room(log: &str) -> usize {

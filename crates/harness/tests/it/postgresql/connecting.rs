@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use harness::postgres::{Certificates, Cluster, Hosts, Options, free_port, missing};
 use harness::sandbox::{Output, parlance};
 
-use super::{DATABASE, cluster, secret_kept, served};
+use super::{DATABASE, beside, cluster, secret_kept, served};
 
 #[tokio::test]
 async fn tls_is_used_and_checked_as_the_address_asks() -> Result<()> {
@@ -20,8 +20,10 @@ async fn tls_is_used_and_checked_as_the_address_asks() -> Result<()> {
     let (right, wrong) = (certificates.root(), others.root());
     let address = |parameters: &str| format!("{}?{parameters}", cluster.url(DATABASE));
     let trusting = |root: &Path| address(&format!("sslmode=verify-full&sslrootcert={}", root.display()));
-    for store in [address("sslmode=require"), trusting(&right)] {
-        let server = served(store).await?;
+    let first = served(address("sslmode=require")).await?;
+    let by_name = trusting(&right).replace("127.0.0.1", "localhost");
+    for store in [address("sslmode=require"), trusting(&right), by_name] {
+        let server = beside(&first, store).await?;
         server.bot().post(server.channel("general")?, "over TLS").await?;
         let sql =
             "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND datname = $1";
@@ -29,8 +31,6 @@ async fn tls_is_used_and_checked_as_the_address_asks() -> Result<()> {
         ensure!(sessions > 0, "no session is over TLS");
         secret_kept(&server, cluster.password()).await?;
     }
-    let by_name = trusting(&right).replace("127.0.0.1", "localhost");
-    served(by_name).await?;
     refused(&cluster, &trusting(&wrong), &["certificate"]).await?;
     // PostgreSQL demands TLS, the address forbids it.
     refused(&cluster, &address("sslmode=disable"), &["no encryption"]).await?;
@@ -61,11 +61,14 @@ async fn what_is_wrong_with_the_address_is_said_clearly() -> Result<()> {
     for (store, named) in [
         (right.replace(password, &format!("{password}wrong")), vec![host.as_str(), DATABASE, "password"]),
         (right.replace(&format!(":{password}@"), "@"), vec![host.as_str(), "password"]),
-        (right.replace("/parlance", "/nothing"), vec![host.as_str(), "nothing"]),
+        (
+            right.replace(&format!("/{DATABASE}"), "/nothing").replace("//nothing", "//parlance"),
+            vec![host.as_str(), "nothing", "does not exist"],
+        ),
         (right.replace("127.0.0.1", "no-such-host.invalid"), vec!["no-such-host.invalid", DATABASE]),
         (right.replace(&port, &nobody), vec![nobody.as_str(), DATABASE, "refused"]),
         (right.replace(&port, &strange), vec![strange.as_str(), DATABASE]),
-        (right.replace(&port, "99999"), vec!["99999"]),
+        (right.replace(&port, "99999"), vec!["address", "port"]),
         (format!("{right}?no_such_parameter=1"), vec!["no_such_parameter"]),
     ] {
         refused(&cluster, &store, &named).await.with_context(|| store.replace(password, "***"))?;

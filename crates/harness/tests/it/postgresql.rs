@@ -16,6 +16,7 @@ mod standby;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use harness::history::History;
 use harness::http::Api;
 use harness::postgres::{Cluster, Options};
 use harness::sandbox::{self, Sandbox};
@@ -70,22 +71,32 @@ fn seed() -> Result<u64> {
 }
 
 /// What every test ends with: nothing lost or doubled, everything answered, clearly and in time, and the secret
-/// kept. Returns how often each error was answered.
-async fn verdict(campaign: Campaign, servers: &[&Sandbox], cluster: &Cluster) -> Result<()> {
-    let answers = campaign.load.answers();
+/// kept.
+async fn verdict(campaign: Campaign, servers: &[&Sandbox], cluster: &Cluster) -> Result<History> {
+    let (answers, errors) = (campaign.load.answers(), campaign.load.errors.lock().unwrap().clone());
     let first = servers.first().context("no server")?;
     let history = campaign.judge(first, DELIVER_WITHIN).await?;
-    let unclear: Vec<_> = answers.iter().filter(|(error, _)| !CLEAR.contains(&error.as_str())).collect();
+    let unclear: Vec<_> = answers.keys().filter(|error| !CLEAR.contains(&error.as_str())).collect();
     ensure!(
         unclear.is_empty(),
         "answers that do not say what to do: {unclear:?}; the log:\n{}",
-        errors(first)
+        trouble(first)
     );
     let slowest = slowest(&history.operations);
     ensure!(slowest < ANSWERED_WITHIN, "a request waited {slowest:?}");
+    let secret = cluster.password();
+    ensure!(!errors.iter().any(|error| error.contains(secret)), "an answer has the password: {errors:?}");
     for server in servers {
-        secret_kept(server, cluster.password()).await?;
+        secret_kept(server, secret).await?;
     }
+    Ok(history)
+}
+
+/// Fails when a post with this key is there at the end.
+fn not_there(history: &History, key: &str) -> Result<()> {
+    let mut messages = history.finals.values().flat_map(|end| &end.messages);
+    let found = messages.find(|message| message.client_msg_id.as_deref() == Some(key));
+    ensure!(found.is_none(), "what was refused is there: {found:?}");
     Ok(())
 }
 
@@ -100,7 +111,7 @@ async fn secret_kept(server: &Sandbox, password: &str) -> Result<()> {
 }
 
 /// The last warnings and errors of a server's log.
-fn errors(server: &Sandbox) -> String {
+fn trouble(server: &Sandbox) -> String {
     let log = server.log();
     let bad =
         log.lines().filter(|line| line.contains(r#""level":"ERROR""#) || line.contains(r#""level":"WARN""#));
@@ -114,7 +125,8 @@ async fn get(server: &Sandbox, path: &str) -> Result<(u16, String)> {
     Ok((response.status().as_u16(), response.text().await?))
 }
 
-/// Waits until `/readyz` and the metric `store_up` say that the store answers, or that it does not (I12).
+/// Waits until `/readyz` and the metric `store_up` say that the store answers, or that it does not; then the log
+/// says it too (I12).
 async fn shows(server: &Sandbox, up: bool) -> Result<()> {
     let began = Instant::now();
     loop {
@@ -124,13 +136,15 @@ async fn shows(server: &Sandbox, up: bool) -> Result<()> {
         let values = || gauges.iter().map(|line| line.rsplit(' ').next().unwrap_or_default());
         let told = if up { values().all(|value| value == "1") } else { values().any(|value| value == "0") };
         let ready = status == if up { 200 } else { 503 };
-        if ready && told && !gauges.is_empty() {
+        let logged = up || trouble(server).contains("database");
+        if ready && told && logged && !gauges.is_empty() {
             println!("shown as {} after {} ms", if up { "up" } else { "down" }, began.elapsed().as_millis());
             return Ok(());
         }
         ensure!(
             began.elapsed() < SHOWN_WITHIN,
-            "not shown that up is {up}: /readyz says {status} {text:?}, the gauges {gauges:?}"
+            "not shown that up is {up}: /readyz says {status} {text:?}, the gauges {gauges:?}, the log\n{}",
+            trouble(server)
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

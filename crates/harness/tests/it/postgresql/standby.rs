@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use harness::postgres::{Options, USER, missing};
 
 use super::{BACK_WITHIN, DATABASE, cluster, seed, served, verdict};
@@ -28,9 +28,6 @@ async fn a_standby_is_promoted_and_nothing_acknowledged_is_lost() -> Result<()> 
     campaign.during(standby.promote()).await??;
     campaign.progress(50, BACK_WITHIN).await?;
     println!("killed with {hit} transactions that had written; answers {:?}", campaign.load.answers());
-    // The old one comes back as a stranger: its commits wait for a standby that is none any more. Nobody may be
-    // sent there, and nothing that it has is anything to the server.
-    let sessions = standby.sessions(DATABASE, "test").await?;
-    ensure!(sessions > 0, "the server is not connected to the new primary");
-    verdict(campaign, &[&server], &standby).await
+    verdict(campaign, &[&server], &standby).await?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use harness::history::{Action, Outcome, Seen};
 use harness::postgres::{Options, missing};
 
 use super::{BACK_WITHIN, DATABASE, beside, cluster, seed, served, verdict};
-use crate::campaign::{Campaign, DELIVER_WITHIN};
+use crate::campaign::Campaign;
 use crate::load::Random;
 
 /// How often one of two is killed.
@@ -24,7 +24,7 @@ async fn two_servers_write_the_same_channels_and_hear_each_other() -> Result<()>
     let mut campaign = Campaign::start(&[&one, &two], seed()?).await?;
     campaign.run_for(Duration::from_secs(5)).await?;
     // The judge's I8 is about every listener, wherever it listens; here it is shown that it had something to judge.
-    let history = campaign.judge(&one, DELIVER_WITHIN).await?;
+    let history = verdict(campaign, &[&one, &two], &cluster).await?;
     let members: Vec<&str> = one.seed.members.iter().map(|member| member.id.as_str()).collect();
     // Senders take turns between the two servers, as devices do.
     let of_one = |user: &str| members.iter().position(|member| *member == user).is_some_and(|n| n % 2 == 0);
@@ -46,6 +46,25 @@ async fn two_servers_write_the_same_channels_and_hear_each_other() -> Result<()>
         live(two.address())
     );
     ensure!(posts(true) > 20 && posts(false) > 20, "too little was written on one of the two");
+    Ok(())
+}
+
+#[tokio::test]
+async fn servers_that_start_at_once_on_an_empty_database_all_come_up() -> Result<()> {
+    if missing("servers start at once") {
+        return Ok(());
+    }
+    let cluster = cluster(Options::default()).await?;
+    let first = served(cluster.url(DATABASE)).await?;
+    cluster.create_database("empty").await?;
+    let url = cluster.url("empty");
+    let (one, two, three) =
+        tokio::join!(beside(&first, url.clone()), beside(&first, url.clone()), beside(&first, url.clone()));
+    for server in [one?, two?, three?] {
+        // Nobody is in it: the schema is there, once.
+        let refused = server.bot().refused("auth.test", &[]).await?;
+        ensure!(refused == "invalid_auth", "auth.test answered {refused}");
+    }
     Ok(())
 }
 
@@ -73,5 +92,6 @@ async fn one_of_two_servers_is_killed_and_the_other_misses_nothing() -> Result<(
     println!("{KILLS} kills, {hits} of them with a transaction that had written");
     ensure!(hits > 0, "no kill met a transaction");
     campaign.load.answers.lock().unwrap().remove("no answer");
-    verdict(campaign, &[&one, &two], &cluster).await
+    verdict(campaign, &[&one, &two], &cluster).await?;
+    Ok(())
 }
