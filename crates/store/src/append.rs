@@ -61,8 +61,7 @@ pub(crate) async fn append(
     if items.iter().any(|item| matches!(item.kind, WriteKind::CreateWorkspace { .. })) {
         batch.lock_installation().await?;
     }
-    batch.lock(&workspaces, &topics).await?;
-    batch.preload(&items).await?;
+    batch.open(&workspaces, &topics, &items).await?;
     let mut outcomes = Vec::with_capacity(items.len());
     for item in items {
         let result = match decide(&mut batch, item).await {

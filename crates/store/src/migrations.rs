@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 /// All migrations, in order. Applied ones are never changed: add another.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_postgres_storage.sql")];
 
 /// What an applied migration is known by.
 pub(crate) fn checksum(sql: &str) -> String {

@@ -32,6 +32,8 @@ pub(crate) struct Locked {
     pub(crate) placements: Vec<Row>,
     /// `workspace, topic, generation, last_seq, last_ts, trimmed` of each topic that exists.
     pub(crate) topics: Vec<Row>,
+    /// The answers to the queries that followed.
+    pub(crate) then: Vec<Vec<Row>>,
 }
 
 /// The columns of a topic's row, in the order of [`Locked::topics`].
@@ -50,8 +52,14 @@ pub(crate) trait Tx: Send {
 
     /// Locks placements for sharing and topics for writing until the end of the transaction, and reads them as
     /// they are then. Topics come sorted, so that two batches cannot deadlock. Whatever else a batch reads of a
-    /// topic it reads in a statement after this one. The embedded engine has one writer and only reads.
-    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError>;
+    /// topic it reads in a statement after this one: `then`, as [`Tx::query_keys`], is sent along with it. The
+    /// embedded engine has one writer and only reads.
+    async fn lock(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+        then: &[Rows],
+    ) -> Result<Locked, StoreError>;
 
     /// Lets no other transaction create a workspace until the end of this one.
     async fn lock_installation(&mut self) -> Result<(), StoreError> {
@@ -70,7 +78,8 @@ pub(crate) trait Tx: Send {
     /// rows, `(…), (…)`.
     async fn query_keys(&mut self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError>;
 
-    /// Runs one statement for each row of parameters; returns how many rows changed in all.
+    /// Runs one statement for each row of parameters; returns how many rows changed in all. In a statement
+    /// that updates from rows, `(VALUES $rows) v`, `$rows` stands for them; their columns are `v.column1` and on.
     async fn execute(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<usize, StoreError>;
 
     /// Runs statements in order whose counts nobody asks for, all sent before the first answers.

@@ -39,10 +39,23 @@ pub(crate) struct Replier {
     pub(crate) replies: i64,
 }
 
-/// A row that was read, and whether the batch changed it.
+/// A row as the batch left it, and what it did to it since the last write.
 struct Cached<T> {
     row: Option<T>,
-    dirty: bool,
+    change: Change,
+}
+
+/// How a row differs from the database's. The first two need a smaller statement than the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// It does not.
+    None,
+    /// It is not there yet.
+    New,
+    /// In what each post moves: of a channel, what makes it unread.
+    Moved,
+    /// Anywhere.
+    Any,
 }
 
 type ChannelKey = (WorkspaceId, ChannelId);
@@ -84,16 +97,54 @@ impl<'t> Batch<'t> {
         }
     }
 
+    /// Locks what the items write, and reads what their posts need, many rows at a time, when a statement costs
+    /// a round trip. Only what is read here is known to be absent; everything else is read when an item asks for
+    /// it.
+    pub(crate) async fn open(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+        items: &[Write],
+    ) -> Result<(), StoreError> {
+        if !self.tx.is_remote() {
+            return self.lock(workspaces, topics).await;
+        }
+        let mut channels = BTreeSet::new();
+        let mut authors = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for item in items {
+            let WriteKind::Post { draft, .. } = &item.kind else { continue };
+            let channel = (item.workspace, draft.channel);
+            channels.insert(channel);
+            authors.insert((channel, draft.author));
+            keys.extend(draft.client_msg_id.clone().map(|key| (channel, draft.author, key)));
+        }
+        let then = [channel_query(&channels), member_query(&authors), key_query(&keys)];
+        let mut then = self.lock_then(workspaces, topics, &then).await?.into_iter();
+        self.found_channels(channels, then.next().unwrap_or_default())?;
+        self.found_members(authors, then.next().unwrap_or_default())?;
+        self.found_keys(keys, then.next().unwrap_or_default())
+    }
+
     /// Locks what items write and reads it as it is then.
     pub(crate) async fn lock(
         &mut self,
         workspaces: &[WorkspaceId],
         topics: &[Topic],
     ) -> Result<(), StoreError> {
+        self.lock_then(workspaces, topics, &[]).await.map(|_| ())
+    }
+
+    async fn lock_then(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+        then: &[Rows],
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         // What the batch has changed already it has locked already.
         let topics: Vec<Topic> =
             topics.iter().copied().filter(|topic| !self.topics.contains_key(topic)).collect();
-        let Locked { placements, topics: found } = self.tx.lock(workspaces, &topics).await?;
+        let Locked { placements, topics: found, then } = self.tx.lock(workspaces, &topics, then).await?;
         for mut row in placements {
             self.here.insert(row.take()?, row.take::<i64>()? == PLACEMENT_HERE);
         }
@@ -109,7 +160,7 @@ impl<'t> Batch<'t> {
         for topic in topics {
             self.topics.entry(topic).or_insert(TopicState::NEW);
         }
-        Ok(())
+        Ok(then)
     }
 
     /// Lets no other transaction create a workspace until the end of this one.
@@ -122,37 +173,14 @@ impl<'t> Batch<'t> {
         self.topic(rows::channel_topic(workspace, channel)).await.map(|_| ())
     }
 
-    /// Reads the rows that posts need, many at a time, when a statement costs a round trip. Only what is read
-    /// here is known to be absent; everything else is read when an item asks for it.
-    pub(crate) async fn preload(&mut self, items: &[Write]) -> Result<(), StoreError> {
-        if !self.tx.is_remote() {
-            return Ok(());
-        }
-        let mut channels = BTreeSet::new();
-        let mut authors = BTreeSet::new();
-        let mut keys = BTreeSet::new();
-        for item in items {
-            let WriteKind::Post { draft, .. } = &item.kind else { continue };
-            let channel = (item.workspace, draft.channel);
-            channels.insert(channel);
-            authors.insert((channel, draft.author));
-            keys.extend(draft.client_msg_id.clone().map(|key| (channel, draft.author, key)));
-        }
-        let queries = [channel_query(&channels), member_query(&authors), key_query(&keys)];
-        let mut answers = self.tx.query_keys(&queries).await?.into_iter();
-        self.found_channels(channels, answers.next().unwrap_or_default())?;
-        self.found_members(authors, answers.next().unwrap_or_default())?;
-        self.found_keys(keys, answers.next().unwrap_or_default())
-    }
-
     fn found_channels(&mut self, wanted: BTreeSet<ChannelKey>, found: Vec<Row>) -> Result<(), StoreError> {
         for mut row in found {
             let channel = rows::channel(&mut row)?;
             let key = (row.take()?, channel.channel.id);
-            self.channels.insert(key, Cached { row: Some(channel), dirty: false });
+            self.channels.insert(key, Cached { row: Some(channel), change: Change::None });
         }
         for key in wanted {
-            self.channels.entry(key).or_insert(Cached { row: None, dirty: false });
+            self.channels.entry(key).or_insert(Cached { row: None, change: Change::None });
         }
         Ok(())
     }
@@ -170,10 +198,10 @@ impl<'t> Batch<'t> {
                 last_read: row.take()?,
                 revision: row.take()?,
             };
-            self.members.insert(key, Cached { row: Some(member), dirty: false });
+            self.members.insert(key, Cached { row: Some(member), change: Change::None });
         }
         for key in wanted {
-            self.members.entry(key).or_insert(Cached { row: None, dirty: false });
+            self.members.entry(key).or_insert(Cached { row: None, change: Change::None });
         }
         Ok(())
     }
@@ -314,13 +342,19 @@ impl<'t> Batch<'t> {
         let sql = channel_sql!("FROM channels c WHERE c.workspace = $1 AND c.channel = $2");
         let rows = self.tx.query(sql, &params![workspace, id]).await?;
         let row = rows.into_iter().next().map(|mut row| rows::channel(&mut row)).transpose()?;
-        self.channels.insert((workspace, id), Cached { row: row.clone(), dirty: false });
+        self.channels.insert((workspace, id), Cached { row: row.clone(), change: Change::None });
         Ok(row)
     }
 
     pub(crate) fn put_channel(&mut self, workspace: WorkspaceId, mut row: StoredChannel) {
         row.revision += 1;
-        self.channels.insert((workspace, row.channel.id), Cached { row: Some(row), dirty: true });
+        put(&mut self.channels, (workspace, row.channel.id), row, Change::Any);
+    }
+
+    /// As [`Batch::put_channel`], when nothing but `latest` is another.
+    pub(crate) fn put_latest(&mut self, workspace: WorkspaceId, mut row: StoredChannel) {
+        row.revision += 1;
+        put(&mut self.channels, (workspace, row.channel.id), row, Change::Moved);
     }
 
     pub(crate) async fn member(
@@ -346,7 +380,7 @@ impl<'t> Batch<'t> {
                 revision: row.take()?,
             }),
         };
-        self.members.insert(key, Cached { row, dirty: false });
+        self.members.insert(key, Cached { row, change: Change::None });
         Ok(row)
     }
 
@@ -368,7 +402,7 @@ impl<'t> Batch<'t> {
         mut row: Member,
     ) {
         row.revision += 1;
-        self.members.insert(((workspace, channel), user), Cached { row: Some(row), dirty: true });
+        put(&mut self.members, ((workspace, channel), user), row, Change::Any);
     }
 
     pub(crate) async fn message(
@@ -383,13 +417,17 @@ impl<'t> Batch<'t> {
         }
         self.own(workspace, channel).await?;
         let row = rows::load_message(self.tx, workspace, channel, ts).await?;
-        self.messages.insert(key, Cached { row: row.clone(), dirty: false });
+        self.messages.insert(key, Cached { row: row.clone(), change: Change::None });
         Ok(row)
     }
 
     pub(crate) fn put_message(&mut self, workspace: WorkspaceId, row: StoredMessage) {
-        let key = ((workspace, row.message.channel), row.message.ts);
-        self.messages.insert(key, Cached { row: Some(row), dirty: true });
+        put(&mut self.messages, ((workspace, row.message.channel), row.message.ts), row, Change::Any);
+    }
+
+    /// As [`Batch::put_message`], of one that was posted just now.
+    pub(crate) fn put_new_message(&mut self, workspace: WorkspaceId, row: StoredMessage) {
+        put(&mut self.messages, ((workspace, row.message.channel), row.message.ts), row, Change::New);
     }
 
     pub(crate) async fn replier(
@@ -410,7 +448,7 @@ impl<'t> Batch<'t> {
             None => None,
             Some(mut row) => Some(Replier { first: row.take()?, replies: row.take()? }),
         };
-        self.repliers.insert(key, Cached { row, dirty: false });
+        self.repliers.insert(key, Cached { row, change: Change::None });
         Ok(row)
     }
 
@@ -422,7 +460,7 @@ impl<'t> Batch<'t> {
         user: UserId,
         row: Replier,
     ) {
-        self.repliers.insert(((workspace, channel), thread, user), Cached { row: Some(row), dirty: true });
+        put(&mut self.repliers, ((workspace, channel), thread, user), row, Change::Any);
     }
 
     /// The message that the key made, if there was one.
@@ -525,19 +563,29 @@ impl<'t> Batch<'t> {
     }
 
     async fn flush_rows(&mut self) -> Result<(), StoreError> {
-        let messages = dirty(&mut self.messages, |((workspace, _), _), row| message_row(*workspace, row));
-        let channels = dirty(&mut self.channels, |(workspace, _), row| channel_row(*workspace, row));
-        let members = dirty(&mut self.members, |((workspace, channel), user), row| {
+        let message =
+            |((workspace, _), _): &(ChannelKey, Ts), row: &StoredMessage| message_row(*workspace, row);
+        let posted = changed(&mut self.messages, Change::New, message);
+        let messages = changed(&mut self.messages, Change::Any, message);
+        let moved = changed(&mut self.channels, Change::Moved, |(workspace, channel), row| {
+            params![workspace, channel, row.channel.latest, row.revision].into()
+        });
+        let channels =
+            changed(&mut self.channels, Change::Any, |(workspace, _), row| channel_row(*workspace, row));
+        let members = changed(&mut self.members, Change::Any, |((workspace, channel), user), row| {
             let (generation, seq) = (row.at.generation, row.at.seq);
             params![workspace, channel, user, row.present, generation, seq, row.last_read, row.revision]
                 .into()
         });
-        let repliers = dirty(&mut self.repliers, |((workspace, channel), thread, user), row| {
-            params![workspace, channel, thread, user, row.first, row.replies].into()
-        });
-        let mut writes = vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_UPSERT, messages)];
+        let repliers =
+            changed(&mut self.repliers, Change::Any, |((workspace, channel), thread, user), row| {
+                params![workspace, channel, thread, user, row.first, row.replies].into()
+            });
+        let mut writes =
+            vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_INSERT, posted), (MESSAGE_UPSERT, messages)];
         writes.append(&mut self.writes);
-        writes.extend([(CHANNEL_UPSERT, channels), (MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers)]);
+        writes.extend([(CHANNEL_MOVE, moved), (CHANNEL_UPSERT, channels)]);
+        writes.extend([(MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers)]);
         writes.retain(|(_, rows)| !rows.is_empty());
         if writes.is_empty() {
             return Ok(());
@@ -581,18 +629,29 @@ fn key_query(keys: &BTreeSet<(ChannelKey, UserId, ClientMsgId)>) -> Rows {
     (sql, keys.collect())
 }
 
-/// Takes the rows that were changed since the last call, in the order of their keys, so that two batches
-/// touch rows in the same order.
-fn dirty<K: Ord, T>(
+/// Puts a row into a cache. What it was before the last write stays what it is: a new row that is changed is new.
+fn put<K: Eq + std::hash::Hash, T>(cache: &mut HashMap<K, Cached<T>>, key: K, row: T, change: Change) {
+    let change = match (cache.get(&key).map(|cached| cached.change), change) {
+        (Some(Change::New), _) => Change::New,
+        (Some(Change::Any), Change::Moved) => Change::Any,
+        (_, change) => change,
+    };
+    cache.insert(key, Cached { row: Some(row), change });
+}
+
+/// Takes the rows that were changed in this way since the last write, in the order of their keys, so that two
+/// batches touch rows in the same order.
+fn changed<K: Ord, T>(
     cache: &mut HashMap<K, Cached<T>>,
+    change: Change,
     row: impl Fn(&K, &T) -> Vec<Value>,
 ) -> Vec<Vec<Value>> {
-    let mut changed: Vec<_> = cache.iter_mut().filter(|(_, cached)| cached.dirty).collect();
+    let mut changed: Vec<_> = cache.iter_mut().filter(|(_, cached)| cached.change == change).collect();
     changed.sort_unstable_by_key(|(key, _)| *key);
     changed
         .into_iter()
         .filter_map(|(key, cached)| {
-            cached.dirty = false;
+            cached.change = Change::None;
             cached.row.as_ref().map(|value| row(key, value))
         })
         .collect()
@@ -612,16 +671,29 @@ const REPLIER_UPSERT: &str = "INSERT INTO thread_users (workspace, channel, thre
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, channel, thread, usr) DO UPDATE SET \
      first_ts = excluded.first_ts, replies = excluded.replies";
 
-const MESSAGE_UPSERT: &str = "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, \
-     subtype_data, body, blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, \
-     edited_by, edited_at, reply_count, reply_latest, deleted, revision) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-     $23, $24, $25) ON CONFLICT (workspace, channel, ts) DO UPDATE SET bot = excluded.bot, app = excluded.app, \
+macro_rules! message_insert {
+    ($conflict:literal) => {
+        concat!(
+            "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, subtype_data, body, \
+             blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, edited_by, \
+             edited_at, reply_count, reply_latest, deleted, revision) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+             $21, $22, $23, $24, $25)",
+            $conflict
+        )
+    };
+}
+
+const MESSAGE_INSERT: &str = message_insert!("");
+
+const MESSAGE_UPSERT: &str = message_insert!(
+    " ON CONFLICT (workspace, channel, ts) DO UPDATE SET bot = excluded.bot, app = excluded.app, \
      look = excluded.look, subtype = excluded.subtype, subtype_data = excluded.subtype_data, body = excluded.body, \
      blocks = excluded.blocks, attachments = excluded.attachments, metadata = excluded.metadata, \
      thread = excluded.thread, shown = excluded.shown, counts = excluded.counts, edited_by = excluded.edited_by, \
      edited_at = excluded.edited_at, reply_count = excluded.reply_count, reply_latest = excluded.reply_latest, \
-     deleted = excluded.deleted, revision = excluded.revision";
+     deleted = excluded.deleted, revision = excluded.revision"
+);
 
 fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
     let message = &stored.message;
@@ -651,6 +723,9 @@ fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
     ]);
     row
 }
+
+const CHANNEL_MOVE: &str = "UPDATE channels SET latest = v.column3, revision = v.column4 FROM (VALUES $rows) v \
+     WHERE workspace = v.column1 AND channel = v.column2";
 
 const CHANNEL_UPSERT: &str = "INSERT INTO channels (workspace, channel, kind, name, name_key, direct_key, creator, \
      created, updated, archived, general, topic_value, topic_by, topic_at, purpose_value, purpose_by, purpose_at, \

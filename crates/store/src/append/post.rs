@@ -127,7 +127,7 @@ async fn write(
 }
 
 fn put_new(batch: &mut Batch<'_>, workspace: WorkspaceId, message: Message, seq: Seq, counts: bool) {
-    batch.put_message(workspace, StoredMessage::new(message, seq, counts));
+    batch.put_new_message(workspace, StoredMessage::new(message, seq, counts));
 }
 
 /// Posts what the server itself says: somebody joined, the topic was set.
@@ -185,7 +185,7 @@ async fn move_latest(
     message: &Message,
 ) -> Decided<()> {
     channel.channel.latest = message.ts;
-    batch.put_channel(workspace, channel);
+    batch.put_latest(workspace, channel);
     if let Some(mut member) = batch.member(workspace, message.channel, message.author).await?
         && member.present
     {

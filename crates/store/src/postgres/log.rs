@@ -23,8 +23,8 @@ use crate::{Cause, CommitError, Log, Outcome, StoreError, Write, append::append}
 
 /// How long a batch is tried again that the server chose to give way (a deadlock, a lock that is not let go).
 const GIVE_WAY_FOR: Duration = Duration::from_secs(15);
-/// How long one statement may take, on the server's clock: it may wait so long for a lock.
-const STATEMENT_TIMEOUT_MS: u32 = 5_000;
+/// How long a statement may wait for a lock.
+const LOCK_TIMEOUT_MS: u32 = 5_000;
 /// How long a transaction may wait for us between two statements: one that lost us lets its locks go.
 const IDLE_TIMEOUT_MS: u32 = 5_000;
 /// How long a transaction may take to its commit: the network may have died in silence.
@@ -88,9 +88,12 @@ impl PostgresLog {
 
 /// All of a transaction but its commit.
 async fn decide(connection: &Connection, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, Failed> {
+    // No limit on statements: one that strikes while the commit waits for its standbys ends the wait, and the
+    // commit succeeds on one machine.
     let begin = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}; \
-         SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}; SET LOCAL synchronous_commit = on"
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL synchronous_commit = on; \
+         SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
     );
     let work = async {
         let begun = async { connection.begin(&begin).await.map_err(Failed::Before) };
@@ -104,9 +107,6 @@ async fn decide(connection: &Connection, batch: Vec<Write>, now: Micros) -> Resu
         };
         // The first statements are on their way before BEGIN is answered; its answer is still the first.
         let ((), outcomes) = tokio::try_join!(begun, decided)?;
-        // A time limit that strikes while the commit waits for its standbys would end the wait, not the commit.
-        let unlimited = connection.client.batch_execute("SET LOCAL statement_timeout = 0").await;
-        unlimited.map_err(|error| Failed::Before(error.into()))?;
         Ok(outcomes)
     };
     timeout(DECIDE_WITHIN, work).await.unwrap_or(Err(Failed::Before(Failure::Slow("the transaction"))))

@@ -90,7 +90,9 @@ impl<'c> PostgresTx<'c> {
         let statements: Vec<(usize, Bound<'_>)> = queries
             .iter()
             .enumerate()
-            .flat_map(|(number, (sql, keys))| keys_bound(sql, keys).map(move |bound| (number, bound)))
+            .flat_map(|(number, (sql, keys))| {
+                list_bound(sql, "$keys", keys).map(move |bound| (number, bound))
+            })
             .collect();
         for (_, (sql, _)) in statements.iter().filter(|_| self.connection.named) {
             self.connection.prepared(sql).await?;
@@ -107,16 +109,19 @@ impl<'c> PostgresTx<'c> {
     }
 }
 
-/// A query for many keys, in chunks: `$keys` becomes a list of rows of parameters.
-fn keys_bound<'v>(sql: &'v str, keys: &'v [Vec<Value>]) -> impl Iterator<Item = Bound<'v>> {
-    chunks(keys).map(move |keys| {
-        let width = keys.first().map_or(0, Vec::len);
-        (sql.replace("$keys", &tuples(keys.len(), width, keys.first())), keys.iter().flatten().collect())
+/// A statement for many rows, in chunks: `name` in its text becomes a list of rows of parameters.
+fn list_bound<'v>(sql: &'v str, name: &'v str, rows: &'v [Vec<Value>]) -> impl Iterator<Item = Bound<'v>> {
+    chunks(rows).map(move |rows| {
+        let width = rows.first().map_or(0, Vec::len);
+        (sql.replace(name, &tuples(rows.len(), width, rows.first())), rows.iter().flatten().collect())
     })
 }
 
-/// The statements that run `sql` for each row: inserts many rows at a time, others row by row.
+/// The statements that run `sql` for each row: inserts and lists many rows at a time, others row by row.
 fn rows_bound<'v>(sql: &'v str, rows: &'v [Vec<Value>]) -> Vec<Bound<'v>> {
+    if sql.contains("$rows") {
+        return list_bound(sql, "$rows", rows).collect();
+    }
     if !sql.starts_with("INSERT") {
         return rows.iter().map(|row| (sql.to_owned(), row.iter().collect())).collect();
     }
@@ -197,18 +202,29 @@ impl Tx for PostgresTx<'_> {
         self.keep(rows)
     }
 
-    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError> {
+    async fn lock(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+        then: &[Rows],
+    ) -> Result<Locked, StoreError> {
         // In this order everywhere: placements, then topics by id.
         let placements = "SELECT workspace, state FROM placements WHERE (workspace) IN (VALUES $keys) \
                           ORDER BY workspace FOR SHARE";
         let heads = topic_sql!("(workspace, topic) IN (VALUES $keys) ORDER BY workspace, topic FOR UPDATE");
-        let queries: [Rows; 2] = [
+        let mut queries: Vec<Rows> = vec![
             (placements, workspaces.iter().map(|workspace| params![workspace].into()).collect()),
             (heads, topics.iter().map(|topic| params![topic.workspace, topic.id].into()).collect()),
         ];
+        // Each statement sees what was committed when it begins: these begin after the locks are held.
+        queries.extend_from_slice(then);
         let found = self.keyed(&queries).await;
         let mut found = self.keep(found)?.into_iter();
-        Ok(Locked { placements: found.next().unwrap_or_default(), topics: found.next().unwrap_or_default() })
+        Ok(Locked {
+            placements: found.next().unwrap_or_default(),
+            topics: found.next().unwrap_or_default(),
+            then: found.collect(),
+        })
     }
 
     async fn lock_installation(&mut self) -> Result<(), StoreError> {

@@ -39,7 +39,7 @@ impl<'c> SqliteTx<'c> {
     }
 
     fn rows(&self, sql: &str, params: &[Value]) -> rusqlite::Result<Vec<Row>> {
-        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+        let mut statement = self.connection.prepare_cached(&numbered(sql, 0))?;
         let columns = statement.column_count();
         let mut rows = statement.query(params_from_iter(params.iter().map(Parameter)))?;
         let mut found = Vec::new();
@@ -53,8 +53,9 @@ impl<'c> SqliteTx<'c> {
         Ok(found)
     }
 
-    fn run(&self, sql: &str, rows: &[Vec<Value>]) -> rusqlite::Result<usize> {
-        let mut statement = self.connection.prepare_cached(&numbered(sql))?;
+    fn run(&self, sql: &'static str, rows: &[Vec<Value>]) -> rusqlite::Result<usize> {
+        let mut statement =
+            self.connection.prepare_cached(&numbered(sql, rows.first().map_or(0, Vec::len)))?;
         let mut changed = 0;
         for row in rows {
             changed += statement.execute(params_from_iter(row.iter().map(Parameter)))?;
@@ -72,8 +73,13 @@ impl Tx for SqliteTx<'_> {
         }
     }
 
-    async fn lock(&mut self, workspaces: &[WorkspaceId], topics: &[Topic]) -> Result<Locked, StoreError> {
-        let mut found = Locked::default();
+    async fn lock(
+        &mut self,
+        workspaces: &[WorkspaceId],
+        topics: &[Topic],
+        then: &[Rows],
+    ) -> Result<Locked, StoreError> {
+        let mut found = Locked { then: self.query_keys(then).await?, ..Locked::default() };
         for workspace in workspaces {
             let sql = "SELECT workspace, state FROM placements WHERE workspace = $1";
             found.placements.extend(self.query(sql, &params![workspace]).await?);
@@ -89,7 +95,10 @@ impl Tx for SqliteTx<'_> {
         ("INSERT INTO commits (at, heads) VALUES ($1, $2)", vec![params![now, heads.as_slice()].into()])
     }
 
-    async fn query_keys(&mut self, _: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError> {
+    async fn query_keys(&mut self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError> {
+        if queries.is_empty() {
+            return Ok(Vec::new());
+        }
         Err(StoreError::Engine("the embedded engine reads row by row".to_owned()))
     }
 
@@ -125,14 +134,15 @@ fn value(value: ValueRef<'_>) -> Value {
     }
 }
 
-/// Rewrites `$N` to `?N`: SQLite would number `$N` by first appearance.
-fn numbered(sql: &str) -> Arc<str> {
+/// Rewrites `$N` to `?N`: SQLite would number `$N` by first appearance. `$rows` becomes one row of `width`.
+fn numbered(sql: &str, width: usize) -> Arc<str> {
     static KNOWN: OnceLock<RwLock<HashMap<String, Arc<str>>>> = OnceLock::new();
     let known = KNOWN.get_or_init(RwLock::default);
     if let Some(text) = known.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
         return Arc::clone(text);
     }
-    let text: Arc<str> = sql.replace('$', "?").into();
+    let row: Vec<String> = (1..=width).map(|number| format!("?{number}")).collect();
+    let text: Arc<str> = sql.replace("$rows", &format!("({})", row.join(", "))).replace('$', "?").into();
     known.write().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), Arc::clone(&text));
     text
 }

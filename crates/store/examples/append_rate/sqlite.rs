@@ -1,23 +1,18 @@
-//! Posts per second of the embedded engine, as a ratio to bare SQLite writing the same rows in the same
-//! transactions: `cargo run --release -p store --example append_rate`.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "a measuring tool")]
+//! The embedded engine against bare SQLite writing the same rows in the same transactions.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use model::{ChannelId, ChannelName, Draft, MessageText, Role, UserId, WorkspaceId};
+use model::WorkspaceId;
 use rusqlite::{Connection, params};
-use store::{By, Log, NewPerson, Write, WriteKind};
+use store::Log;
+
+use crate::work::{NOW, ROUND, ROUNDS, TEXT, channel, key, median, posts, workspace};
 
 const WS: WorkspaceId = WorkspaceId::from_raw(1);
-const ANN: UserId = UserId::from_raw(2);
-const TEXT: &str =
-    "Ten days on the bench, and the worst clock is 0.8 s off; with the temperature table it is 0.3 s.";
-const ROUND: Duration = Duration::from_secs(2);
-const ROUNDS: usize = 3;
 
-fn main() {
+pub(crate) fn compare() {
     println!("{:>6} {:>7} {:>12} {:>12} {:>7}", "batch", "topics", "ours/s", "bare/s", "ratio");
-    for topics in [1, 1_000] {
+    for topics in [1, 1_000, 10_000] {
         for batch in [1, 16, 128, 512] {
             let mut ours = Vec::new();
             let mut bare = Vec::new();
@@ -31,44 +26,13 @@ fn main() {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn channel(number: usize) -> ChannelId {
-    ChannelId::from_raw(1_000 + u64::try_from(number).unwrap())
-}
-
 /// A directory on the disk that is measured, with `topics` channels.
 fn prepare(topics: usize) -> (tempfile::TempDir, store::sqlite::SqliteLog) {
     let dir = tempfile::tempdir_in(".").unwrap();
     let (mut log, _store) = store::sqlite::open(dir.path()).unwrap();
-    let owner = NewPerson {
-        id: ANN,
-        name: "ann".to_owned(),
-        real_name: "Ann".to_owned(),
-        email: "ann@example.org".to_owned(),
-        password_hash: None,
-        role: Role::Owner,
-        tz: "UTC".to_owned(),
-        quiet: true,
-    };
-    let mut kinds = vec![WriteKind::CreateWorkspace {
-        name: "W".to_owned(),
-        domain: "w".to_owned(),
-        general: ChannelId::from_raw(10),
-        random: ChannelId::from_raw(11),
-        owner: Box::new(owner),
-        only_first: true,
-    }];
-    let by = By { user: ANN, role: Role::Owner };
-    for number in 0..topics {
-        let name = ChannelName::parse(&format!("c{number}")).unwrap();
-        kinds.push(WriteKind::CreateChannel { id: channel(number), name, private: false, by });
+    for batch in workspace(WS, topics) {
+        wait(log.commit(batch, NOW)).unwrap();
     }
-    let batch = kinds.into_iter().map(|kind| Write { workspace: WS, kind }).collect();
-    wait(log.commit(batch, 1_700_000_000_000_000)).unwrap();
     (dir, log)
 }
 
@@ -76,37 +40,12 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn key(number: usize) -> String {
-    format!("{number:08x}-0000-4000-8000-000000000000")
-}
-
 fn our_rate(batch: usize, topics: usize) -> f64 {
     let (_dir, mut log) = prepare(topics);
     let started = Instant::now();
     let mut sent = 0;
     while started.elapsed() < ROUND {
-        let items = (sent..sent + batch)
-            .map(|number| {
-                let draft = Draft {
-                    channel: channel(number % topics),
-                    author: ANN,
-                    bot: None,
-                    subtype: None,
-                    text: MessageText::new(TEXT.to_owned()).unwrap(),
-                    blocks: None,
-                    attachments: None,
-                    metadata: None,
-                    client_msg_id: Some(key(number).parse().unwrap()),
-                    thread: None,
-                    broadcast: false,
-                    mentions: Vec::new(),
-                    mentions_everyone: false,
-                };
-                let kind = WriteKind::Post { draft: Box::new(draft), public_without_membership: false };
-                Write { workspace: WS, kind }
-            })
-            .collect();
-        let outcomes = wait(log.commit(items, 1_700_000_000_000_000)).unwrap();
+        let outcomes = wait(log.commit(posts(WS, sent, batch, topics), NOW)).unwrap();
         assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
         wait(log.maintain()).unwrap();
         sent += batch;
