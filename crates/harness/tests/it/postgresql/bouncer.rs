@@ -31,13 +31,23 @@ async fn two_servers_work_through_pgbouncer_and_survive_its_restart() -> Result<
         bouncer.launch().await?;
         campaign.progress(20, BACK_WITHIN).await?;
     }
+    let mut ended = 0;
+    for _ in 0..10 {
+        campaign.progress(5, BACK_WITHIN).await?;
+        ended += cluster.terminate_backends(DATABASE).await?;
+    }
+    ensure!(ended > 0, "no session behind PgBouncer was ended");
+
     // Its listeners come back and resume.
     two.kill().await?;
     two.restart().await?;
     campaign.resolved().await?;
     campaign.progress(20, BACK_WITHIN).await?;
     campaign.load.answers.lock().unwrap().remove("no answer");
-    println!("PgBouncer was killed 4 times; answers {:?}", campaign.load.answers());
+    println!(
+        "PgBouncer was killed 4 times, {ended} sessions behind it were ended; answers {:?}",
+        campaign.load.answers()
+    );
     verdict(campaign, &[&one, &two], &cluster).await?;
     Ok(())
 }
