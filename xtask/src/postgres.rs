@@ -1,15 +1,17 @@
-//! A PostgreSQL server of one's own for the time of a test: a new cluster, a free port, gone afterwards.
+//! A PostgreSQL server of one's own for the time of a step, and PgBouncer in front of it: free ports, gone afterwards.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{peers, shell};
+use crate::shell;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks at whether something has started or ended.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The account that Debian's package makes: the server refuses to run as root.
 const ACCOUNT: &str = "postgres";
 
@@ -17,25 +19,22 @@ const ACCOUNT: &str = "postgres";
 pub(crate) struct Postgres {
     /// Its address.
     pub(crate) url: String,
+    port: u16,
     programs: PathBuf,
     folder: PathBuf,
 }
 
 impl Postgres {
-    /// Starts one, or says what is missing.
-    pub(crate) fn start() -> Result<Result<Postgres, String>> {
-        let Some(programs) = peers::postgres() else {
-            return Ok(Err("a PostgreSQL server (Debian: apt-get install postgresql)".to_owned()));
+    /// Starts one, with programs from this folder.
+    pub(crate) fn start(programs: PathBuf) -> Result<Postgres> {
+        let folder = own_folder("postgres")?;
+        let port = free_port()?;
+        let server = Postgres {
+            url: format!("postgres://{ACCOUNT}@127.0.0.1:{port}/postgres"),
+            port,
+            programs,
+            folder,
         };
-        let folder = std::env::temp_dir().join(format!("parlance-postgres-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        if is_root() {
-            let owned = Command::new("chown").arg(ACCOUNT).arg(&folder).status()?;
-            ensure!(owned.success(), "chown {ACCOUNT} {}", folder.display());
-        }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let server =
-            Postgres { url: format!("postgres://{ACCOUNT}@127.0.0.1:{port}/postgres"), programs, folder };
         let data = server.folder.join("data");
         let data = data.to_str().context("path")?;
         server.program("initdb", &["-D", data, "-A", "trust", "-U", ACCOUNT])?;
@@ -47,19 +46,12 @@ impl Postgres {
             "pg_ctl",
             &["-D", data, "-w", "-o", &options, "-l", log.to_str().context("path")?, "start"],
         )?;
-        Ok(Ok(server))
+        Ok(server)
     }
 
     /// Runs one of its programs, as an account that may.
     fn program(&self, name: &str, arguments: &[&str]) -> Result<()> {
-        let program = self.programs.join(name);
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups", "--"]).arg(&program);
-            command
-        } else {
-            Command::new(&program)
-        };
+        let mut command = as_account(&self.programs.join(name));
         command.args(arguments).current_dir(&self.folder);
         // The server goes on after pg_ctl: it must not hold our pipes.
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -71,7 +63,7 @@ impl Postgres {
                 return Ok(());
             }
             ensure!(std::time::Instant::now() < ends, "{name} took longer than {START_WITHIN:?}");
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 }
@@ -87,6 +79,76 @@ impl Drop for Postgres {
         // What is left in the temporary directory harms nobody.
         std::fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// PgBouncer in transaction mode, in front of all databases of a server.
+pub(crate) struct Bouncer {
+    /// Its address.
+    pub(crate) url: String,
+    folder: PathBuf,
+    group: shell::Group,
+}
+
+impl Bouncer {
+    /// Starts one.
+    pub(crate) fn start(program: &Path, server: &Postgres) -> Result<Bouncer> {
+        let folder = own_folder("pgbouncer")?;
+        let (port, settings) = (free_port()?, folder.join("pgbouncer.ini"));
+        // Each test has a database, and so a pool, of its own: small ones, gone soon. Whoever connects is the
+        // superuser: it is for one machine and the time of a step.
+        let text = format!(
+            "[databases]\n* = user={ACCOUNT} host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\nlogfile = {}\npool_mode = transaction\n\
+             default_pool_size = 2\nmax_client_conn = 1000\nserver_idle_timeout = 5\n",
+            server.port,
+            folder.join("log").display(),
+        );
+        std::fs::write(&settings, text)?;
+        let mut command = as_account(program);
+        command.arg("--quiet").arg(&settings).current_dir(&folder).stdin(Stdio::null());
+        let mut group = shell::Group::spawn(&mut command)?;
+        let ends = std::time::Instant::now() + START_WITHIN;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = group.child.try_wait()?;
+            ensure!(ended.is_none(), "PgBouncer ended; see {}", folder.join("log").display());
+            ensure!(std::time::Instant::now() < ends, "PgBouncer took longer than {START_WITHIN:?}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(Bouncer { url: format!("postgres://{ACCOUNT}@127.0.0.1:{port}/postgres"), folder, group })
+    }
+}
+
+impl Drop for Bouncer {
+    fn drop(&mut self) {
+        self.group.signal("KILL");
+        // What is left in the temporary directory harms nobody.
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// A new directory in the temporary one, of the account that the servers run as.
+fn own_folder(name: &str) -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("parlance-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    if is_root() {
+        let owned = Command::new("chown").arg(ACCOUNT).arg(&folder).status()?;
+        ensure!(owned.success(), "chown {ACCOUNT} {}", folder.display());
+    }
+    Ok(folder)
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A program, as an account that may run it.
+fn as_account(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups", "--"]).arg(program);
+    command
 }
 
 fn is_root() -> bool {

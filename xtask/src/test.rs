@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every test, in the order in which failures are cheapest to find.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use crate::count::{Count, Format};
-use crate::postgres::Postgres;
+use crate::postgres::{Bouncer, Postgres};
 use crate::report::{Report, Verdict, command};
 use crate::{licences, paths, peers, sdk, server, shell, web};
 
@@ -32,7 +33,9 @@ const STEPS: &[(&str, &str)] = &[
     ("clippy", "no warnings in the workspace"),
     ("binary", "the release binary builds; later steps test it"),
     ("cargo-test", "unit, conformance and sandbox tests of all crates"),
-    ("store-postgres", "the store's conformance suite on PostgreSQL"),
+    ("store-postgres", "the store's conformance suite on Debian's PostgreSQL"),
+    ("store-postgres-18", "the same on PostgreSQL 18"),
+    ("store-pgbouncer", "the same through PgBouncer in transaction mode"),
     ("sdk-web-api", "@slack/web-api"),
     ("sdk-rtm-api", "@slack/rtm-api 7.0.1"),
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
@@ -41,6 +44,8 @@ const STEPS: &[(&str, &str)] = &[
     ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
+    ("crash-postgres", "the same on PostgreSQL"),
+    ("postgres-faults", "faults of PostgreSQL under load"),
 ];
 
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
@@ -51,7 +56,7 @@ const WEB_WITHIN: Duration = Duration::from_secs(600);
 pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     if options.list {
         for (step, what) in STEPS {
-            println!("{step:<16}{what}");
+            println!("{step:<18}{what}");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -125,21 +130,14 @@ fn binary_steps(report: &mut Report, options: &Options) {
         peers::strace();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
+            .args(["--skip", "postgresql::"])
             .env("PARLANCE_BIN", &binary);
         if options.ci {
             test.env("CI", "1");
         }
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
-    report.step("store-postgres", || {
-        let server = match Postgres::start()? {
-            Ok(server) => server,
-            Err(missing) => return Ok(Verdict::Missing(missing)),
-        };
-        let mut test = cargo();
-        test.args(["test", "--package", "store", "--test", "it"]).env("PARLANCE_TEST_STORE", &server.url);
-        command(&mut test, Format::Libtest, TESTS_WITHIN)
-    });
+    store_steps(report);
     report.step("sdk-web-api", || sdk::node(&binary, "web_api.mjs"));
     report.step("sdk-rtm-api", || sdk::node(&binary, "rtm_api.mjs"));
     report.step("sdk-python", || sdk::python(&binary, "web_client.py"));
@@ -168,15 +166,58 @@ fn binary_steps(report: &mut Report, options: &Options) {
         test.args(["test", "--workspace", "--test", "it", "--", "autobahn::"]).env("KOSOKU_BIN", kosoku);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
-    report.step("crash", || {
-        let mut test = cargo();
-        test.args(["test", "--workspace", "--test", "it", "--", "crash::", "--nocapture"]);
-        test.env("PARLANCE_BIN", &binary);
-        if options.long {
-            test.env("PARLANCE_LONG", "1");
-        }
-        command(&mut test, Format::Libtest, TESTS_WITHIN)
+    report.step("crash", || sandbox_tests(&binary, "crash::on_the_embedded_store", options));
+    report.step("crash-postgres", || match peers::postgres() {
+        Ok(_) => sandbox_tests(&binary, "crash::on_postgresql", options),
+        Err(missing) => Ok(Verdict::Missing(missing)),
     });
+    report.step("postgres-faults", || match (peers::postgres(), peers::pgbouncer()) {
+        (Ok(_), Ok(_)) => sandbox_tests(&binary, "postgresql::", options),
+        (Err(missing), _) | (_, Err(missing)) => Ok(Verdict::Missing(missing)),
+    });
+}
+
+/// The store's conformance suite, on everything that it is to run on.
+fn store_steps(report: &mut Report) {
+    report.step("store-postgres", || match peers::postgres() {
+        Ok(programs) => store_suite(&Postgres::start(programs)?.url, false),
+        Err(missing) => Ok(Verdict::Missing(missing)),
+    });
+    report.step("store-postgres-18", || match peers::postgres_18() {
+        Ok(programs) => store_suite(&Postgres::start(programs)?.url, false),
+        Err(missing) => Ok(Verdict::Missing(missing)),
+    });
+    report.step("store-pgbouncer", || match (peers::postgres(), peers::pgbouncer()) {
+        (Ok(programs), Ok(pgbouncer)) => {
+            let server = Postgres::start(programs)?;
+            store_suite(&Bouncer::start(&pgbouncer, &server)?.url, true)
+        }
+        (Err(missing), _) | (_, Err(missing)) => Ok(Verdict::Missing(missing)),
+    });
+}
+
+/// The store's conformance suite on a PostgreSQL server. Each test has a schema of its own, or a database.
+fn store_suite(url: &str, databases: bool) -> Result<Verdict> {
+    let mut test = cargo();
+    test.args(["test", "--package", "store", "--test", "it"]).env("PARLANCE_TEST_STORE", url);
+    if databases {
+        test.env("PARLANCE_TEST_STORE_ISOLATION", "database");
+    }
+    command(&mut test, Format::Libtest, TESTS_WITHIN)
+}
+
+/// Some sandbox tests, with all that they print.
+fn sandbox_tests(binary: &Path, filter: &str, options: &Options) -> Result<Verdict> {
+    let mut test = cargo();
+    test.args(["test", "--workspace", "--test", "it", "--", filter, "--nocapture"])
+        .env("PARLANCE_BIN", binary);
+    if options.ci {
+        test.env("CI", "1");
+    }
+    if options.long {
+        test.env("PARLANCE_LONG", "1");
+    }
+    command(&mut test, Format::Libtest, TESTS_WITHIN)
 }
 
 fn cargo() -> Command {

@@ -13,6 +13,8 @@
 //! | [`view`] | the messages of a channel as a client has them |
 //! | [`history`] | the checker: what was asked, what was seen, what is there at the end |
 //! | [`skip`] | a test that needs a peer or a right that this machine lacks says so loudly |
+//! | [`postgres`] | private PostgreSQL clusters, a standby, PgBouncer |
+//! | [`proxy`] | cuts and freezes the connections between the server and PostgreSQL |
 //! | [`wal`] | whether a killed process left a commit half written |
 
 // A test helper indexes JSON values, which answer null and do not panic.
@@ -21,6 +23,8 @@
 pub mod history;
 pub mod http;
 pub mod listener;
+pub mod postgres;
+pub mod proxy;
 pub mod sandbox;
 pub mod socket;
 pub mod view;

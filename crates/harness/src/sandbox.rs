@@ -130,6 +130,10 @@ pub struct Member {
 pub struct Options {
     /// Extra members of `general`.
     pub members: usize,
+    /// The store's address; the embedded one if none.
+    pub store: Option<String>,
+    /// Another server has seeded the store: this one only serves.
+    pub seed: Option<Seed>,
     /// The data directory; a new temporary one if none.
     pub data: Option<PathBuf>,
     /// More arguments of `parlance serve`. Rate limits are off unless named here.
@@ -144,6 +148,7 @@ pub struct Sandbox {
     pub seed: Seed,
     directory: TempDir,
     data: PathBuf,
+    store: Option<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     listen: String,
@@ -168,31 +173,17 @@ impl Sandbox {
     pub async fn start_with(options: Options) -> Result<Sandbox> {
         let directory = tempfile::tempdir()?;
         let data = options.data.unwrap_or_else(|| directory.path().join("data"));
-        let seed = seed(&data, options.members).await?;
-        Sandbox::serve(directory, data, seed, options.arguments, options.environment).await
-    }
-
-    /// Serves a data directory that was seeded elsewhere, on a free port.
-    ///
-    /// # Errors
-    /// As [`Sandbox::start`].
-    pub async fn on(data: &Path, seed: Seed) -> Result<Sandbox> {
-        Sandbox::serve(tempfile::tempdir()?, data.to_path_buf(), seed, Vec::new(), Vec::new()).await
-    }
-
-    async fn serve(
-        directory: TempDir,
-        data: PathBuf,
-        seed: Seed,
-        arguments: Vec<String>,
-        environment: Vec<(String, String)>,
-    ) -> Result<Sandbox> {
+        let seed = match options.seed {
+            Some(seed) => seed,
+            None => seed_in(&data, options.store.as_deref(), options.members).await?,
+        };
         let mut sandbox = Sandbox {
             seed,
             directory,
             data,
-            arguments,
-            environment,
+            store: options.store,
+            arguments: options.arguments,
+            environment: options.environment,
             listen: "127.0.0.1:0".to_owned(),
             url: String::new(),
             process: None,
@@ -202,6 +193,15 @@ impl Sandbox {
         Ok(sandbox)
     }
 
+    /// Serves a data directory that was seeded elsewhere, on a free port.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub async fn on(data: &Path, seed: Seed) -> Result<Sandbox> {
+        let (data, seed) = (Some(data.to_path_buf()), Some(seed));
+        Sandbox::start_with(Options { data, seed, ..Options::default() }).await
+    }
+
     /// Starts the process, on the port of the first start.
     ///
     /// # Errors
@@ -209,8 +209,11 @@ impl Sandbox {
     pub async fn restart(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "the server runs already");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path())?;
-        let mut command = Command::new(binary()?);
+        let mut command = command()?;
         command.arg("serve").arg("--data").arg(&self.data).args(["--listen", &self.listen]);
+        if let Some(store) = &self.store {
+            command.args(["--store", store]);
+        }
         if !self.arguments.iter().any(|argument| argument == "--rate-limits") {
             command.args(["--rate-limits", "off"]);
         }
@@ -356,13 +359,20 @@ impl Sandbox {
     }
 }
 
-/// Runs `parlance seed` and reads what it prints.
+/// Runs `parlance seed` on the embedded store and reads what it prints.
 ///
 /// # Errors
 /// When it refuses or prints something else.
 pub async fn seed(data: &Path, members: usize) -> Result<Seed> {
-    let data = data.to_str().context("path")?;
-    let output = parlance(&["seed", "--data", data, "--json", "--members", &members.to_string()]).await?;
+    seed_in(data, None, members).await
+}
+
+/// As [`seed`], in a store.
+async fn seed_in(data: &Path, store: Option<&str>, members: usize) -> Result<Seed> {
+    let (data, members) = (data.to_str().context("path")?, members.to_string());
+    let mut arguments = vec!["seed", "--data", data, "--json", "--members", &members];
+    arguments.extend(store.iter().flat_map(|store| ["--store", store]));
+    let output = parlance(&arguments).await?;
     ensure!(output.status.success(), "parlance seed: {}: {}", output.status, output.stderr);
     serde_json::from_str(&output.stdout).with_context(|| format!("parlance seed printed {:?}", output.stdout))
 }
@@ -378,8 +388,14 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// Runs a command of the binary to its end, with an environment that has nothing of the caller's
-/// configuration.
+/// The binary, without the variables that only tests read: it refuses those that it does not know.
+fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.env_remove("PARLANCE_POSTGRES_BIN");
+    Ok(command)
+}
+
+/// Runs a command of the binary to its end.
 ///
 /// # Errors
 /// When it cannot be run or does not end in time.
@@ -392,7 +408,7 @@ pub async fn parlance(arguments: &[&str]) -> Result<Output> {
 /// # Errors
 /// As there.
 pub async fn parlance_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
-    let mut command = Command::new(binary()?);
+    let mut command = command()?;
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(READY_WITHIN, command.output()).await;
     let output = output.with_context(|| format!("parlance {arguments:?} does not end"))??;

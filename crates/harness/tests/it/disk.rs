@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use harness::sandbox::{Options, Sandbox};
 
 /// A small file system in memory, unmounted when dropped.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl SmallDisk<'_> {
-    fn mount(at: &Path, megabytes: u32) -> Option<SmallDisk<'_>> {
+    pub(crate) fn mount(at: &Path, megabytes: u32) -> Option<SmallDisk<'_>> {
         let size = format!("size={megabytes}m");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(SmallDisk(at))

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod arguments;
+mod campaign;
 mod commands;
 mod crash;
 mod disk;
@@ -11,6 +12,7 @@ mod durable;
 mod isolation;
 mod load;
 mod operation;
+mod postgresql;
 mod realtime;
 mod refusals;
 mod sessions;
