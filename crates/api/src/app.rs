@@ -68,7 +68,7 @@ impl App {
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
             metrics: deps.metrics.register("api", ApiMetrics::register),
-            health: StoreHealth::default(),
+            health: deps.metrics.register("store", StoreHealth::register),
             methods: METHODS.iter().map(|method| (method.name, method)).collect(),
             limits: Limits::default(),
             config,

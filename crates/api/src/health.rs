@@ -5,18 +5,30 @@ use std::{
     time::Duration,
 };
 
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use store::{ShardCheck, Store};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-
-use crate::metrics::ApiMetrics;
 
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// What the last look found. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct StoreHealth(Arc<Mutex<Vec<Shard>>>);
+#[derive(Debug, Clone)]
+pub struct StoreHealth {
+    known: Arc<Mutex<Vec<Shard>>>,
+    up: Family<OfShard, Gauge>,
+}
+
+/// Labels of a database, by its name in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfShard {
+    shard: String,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shard {
@@ -26,8 +38,16 @@ struct Shard {
 }
 
 impl StoreHealth {
+    /// Registers the metric.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let health = Self { known: Arc::default(), up: Family::default() };
+        registry.register("up", "1: the database answers and takes writes", health.up.clone());
+        health
+    }
+
     /// Looks until the drain.
-    pub async fn watch(self, store: Arc<dyn Store>, metrics: ApiMetrics, drain: CancellationToken) {
+    pub async fn watch(self, store: Arc<dyn Store>, drain: CancellationToken) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -36,12 +56,12 @@ impl StoreHealth {
                 _ = ticks.tick() => {}
             }
             let found = store.check().await.into_iter().map(shard).collect();
-            self.note(found, &metrics);
+            self.note(found);
         }
     }
 
-    fn note(&self, found: Vec<Shard>, metrics: &ApiMetrics) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn note(&self, found: Vec<Shard>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for shard in &found {
             let before = known.iter().find(|before| before.name == shard.name);
             let was = before.and_then(|before| before.wrong.as_ref());
@@ -50,7 +70,8 @@ impl StoreHealth {
                 (Some(_), None) => info!(shard = shard.name, "a store is well again"),
                 _ => {}
             }
-            metrics.store(&shard.name, shard.wrong.is_none());
+            let up = self.up.get_or_create(&OfShard { shard: shard.name.clone() });
+            up.set(i64::from(shard.wrong.is_none()));
         }
         *known = found;
     }
@@ -60,7 +81,7 @@ impl StoreHealth {
     /// # Errors
     /// As said, a line for each.
     pub fn ready(&self) -> Result<String, String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines = String::new();
         for shard in known.iter() {
             if let Some(wrong) = &shard.wrong {
@@ -94,12 +115,11 @@ mod tests {
 
     #[test]
     fn one_well_shard_is_enough_to_be_ready() {
-        let metrics = ApiMetrics::register(&mut prometheus_client::registry::Registry::default());
-        let health = StoreHealth::default();
+        let health = StoreHealth::register(&mut Registry::default());
         assert_eq!(health.ready(), Ok("ok\n".to_owned()), "before the first look");
-        health.note(vec![shard("a", None), shard("b", Some("gone"))], &metrics);
+        health.note(vec![shard("a", None), shard("b", Some("gone"))]);
         assert_eq!(health.ready(), Ok("ok\nb: gone\n".to_owned()));
-        health.note(vec![shard("a", Some("slow")), shard("b", Some("gone"))], &metrics);
+        health.note(vec![shard("a", Some("slow")), shard("b", Some("gone"))]);
         assert_eq!(health.ready(), Err("a: slow\nb: gone\n".to_owned()));
     }
 }

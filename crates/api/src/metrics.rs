@@ -23,19 +23,12 @@ struct Named {
     method: &'static str,
 }
 
-/// Labels of a database, by its name in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfShard {
-    shard: String,
-}
-
 /// The role's metrics.
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
     requests: Family<Answered, Counter>,
     seconds: Family<Named, Histogram, fn() -> Histogram>,
     waiting: Gauge,
-    stores: Family<OfShard, Gauge>,
 }
 
 impl ApiMetrics {
@@ -47,18 +40,11 @@ impl ApiMetrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             waiting: Gauge::default(),
-            stores: Family::default(),
         };
         registry.register("requests", "Calls answered, by method and error code", metrics.requests.clone());
         registry.register("request_seconds", "Time to answer a call", metrics.seconds.clone());
         registry.register("writes_waiting", "Writes in the appender's queue", metrics.waiting.clone());
-        registry.register("store_up", "1: the database answers and takes writes", metrics.stores.clone());
         metrics
-    }
-
-    /// Says whether a database is well.
-    pub fn store(&self, shard: &str, well: bool) {
-        self.stores.get_or_create(&OfShard { shard: shard.to_owned() }).set(i64::from(well));
     }
 
     /// Says how many writes wait in the appender's queue.

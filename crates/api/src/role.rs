@@ -81,7 +81,7 @@ pub async fn run(config: Config, deps: Deps, listener: TcpListener, tasks: Tasks
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     let (http, tasks) = (app.config.http, app.tasks.clone());
     let (health, store) = (app.health.clone(), Arc::clone(&app.deps.store));
-    let watching = health.watch(store, app.metrics.clone(), tasks.drain().clone());
+    let watching = health.watch(store, tasks.drain().clone());
     tasks.spawn("store health", OnEnd::Stop, watching);
     runtime::http::serve(listener, http, router::router(app), &tasks).await;
 }
