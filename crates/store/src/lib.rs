@@ -15,6 +15,7 @@ mod query;
 pub mod read;
 mod rows;
 pub mod sqlite;
+pub mod transfer;
 mod tx;
 pub mod write;
 
