@@ -123,7 +123,9 @@ pub enum TransferError {
         path: String,
     },
     /// The directory that is to get a store has one.
-    #[error("{path} is there already; nothing is overwritten: name a directory without a store, or move the old one away")]
+    #[error(
+        "{path} is there already; nothing is overwritten: name a directory without a store, or move the old one away"
+    )]
     Occupied {
         /// What is there.
         path: String,

@@ -21,11 +21,7 @@ pub(super) fn migrate(dir: &Path, connection: &mut Connection) -> Result<(), Ope
 ///
 /// # Errors
 /// As [`migrate`].
-pub(crate) fn apply(
-    path: &str,
-    connection: &mut Connection,
-    migrations: &[&str],
-) -> Result<(), OpenError> {
+pub(crate) fn apply(path: &str, connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
     let path = path.to_owned();
     let failed = |error: rusqlite::Error| OpenError::Failed { path: path.clone(), reason: error.to_string() };
     connection

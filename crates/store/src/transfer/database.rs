@@ -26,8 +26,7 @@ const PROGRESS: &str = "transfer_progress";
 /// The row of the copy as a whole: its mark is the source's fingerprint, its rows are 1 once all was compared.
 const WHOLE: &str = "";
 /// A long statement is what a copy is made of.
-const NO_LIMITS: &str =
-    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0";
+const NO_LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0";
 
 /// A connection. It ends with this value.
 pub(super) struct Database {

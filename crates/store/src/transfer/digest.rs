@@ -71,7 +71,10 @@ mod tests {
     fn a_group_depends_on_its_rows_and_not_on_their_order() {
         let one = groups(&[([1, 1], "a"), ([1, 1], "b"), ([1, 2], "a")]);
         assert_eq!(one, groups(&[([1, 1], "b"), ([1, 1], "a"), ([1, 2], "a")]));
-        assert_eq!(one.iter().map(|group| (group.key, group.rows)).collect::<Vec<_>>(), [([1, 1], 2), ([1, 2], 1)]);
+        assert_eq!(
+            one.iter().map(|group| (group.key, group.rows)).collect::<Vec<_>>(),
+            [([1, 1], 2), ([1, 2], 1)]
+        );
         for other in [
             [([1, 1], "a"), ([1, 1], "c"), ([1, 2], "a")].as_slice(),
             &[([1, 1], "a"), ([1, 1], "a"), ([1, 2], "a")],

@@ -160,7 +160,10 @@ impl File {
                 all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
             });
         let rows = rows.map_err(|error| self.failed(&error))?;
-        rows.into_iter().map(Placement::read).collect::<Option<_>>().ok_or_else(|| self.failed(&"a placement"))
+        rows.into_iter()
+            .map(Placement::read)
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.failed(&"a placement"))
     }
 
     /// Reads a table after the key `mark`, or from its beginning, chunk by chunk, until `take` says no.

@@ -49,7 +49,8 @@ pub(super) struct Placement {
 impl Placement {
     /// Of a row.
     pub(super) fn read((workspace, state, version): (i64, i64, i64)) -> Option<Self> {
-        let state = [State::Here, State::Moving, State::Gone].into_iter().find(|known| known.number() == state)?;
+        let state =
+            [State::Here, State::Moving, State::Gone].into_iter().find(|known| known.number() == state)?;
         Some(Self { workspace, state, version })
     }
 
@@ -162,7 +163,8 @@ mod tests {
     }
 
     fn found(begun: Option<(&str, bool)>, placements: Vec<Placement>) -> Found {
-        let begun = begun.map(|(fingerprint, verified)| Begun { fingerprint: fingerprint.to_owned(), verified });
+        let begun =
+            begun.map(|(fingerprint, verified)| Begun { fingerprint: fingerprint.to_owned(), verified });
         let filled = placements.first().map(|_| "placements".to_owned());
         Found { begun, placements, filled }
     }
@@ -198,11 +200,16 @@ mod tests {
         assert!(refused(vec![], &empty).contains("no workspace"));
         assert!(refused(at(Gone, 2), &empty).contains("moved to another database"));
         assert!(refused(at(Moving, 1), &empty).contains("moved to another database"));
-        assert!(refused(at(Moving, 1), &found(Some(("f", false)), at(Moving, 1))).contains("another database"));
+        assert!(
+            refused(at(Moving, 1), &found(Some(("f", false)), at(Moving, 1))).contains("another database")
+        );
         assert!(refused(at(Here, 1), &found(Some(("f", false)), other(Moving))).contains("of another store"));
         assert!(refused(at(Here, 1), &found(None, other(Here))).contains("T000000000008"));
         assert!(refused(at(Here, 1), &found(None, at(Here, 2))).contains("holds data already"));
-        assert!(refused(at(Here, 1), &Found { filled: Some("users".to_owned()), ..empty }).contains("rows in users"));
+        assert!(
+            refused(at(Here, 1), &Found { filled: Some("users".to_owned()), ..empty })
+                .contains("rows in users")
+        );
         // It was taken back and written to, or it has moved on from the target.
         assert!(refused(at(Here, 3), &found(None, at(Here, 2))).contains("holds data already"));
         assert!(refused(at(Gone, 2), &found(None, at(Gone, 3))).contains("holds data already"));

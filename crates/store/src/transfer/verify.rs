@@ -13,7 +13,8 @@ use tokio_postgres::{Transaction, binary_copy::BinaryCopyOutStream};
 use super::{
     Difference, Meter, Progress, Stage, TransferError, Verified,
     cells::Cell,
-    database, digest::{Group, Groups, Key},
+    database,
+    digest::{Group, Groups, Key},
     ended,
     file::{self, File},
     table::{MESSAGES, TOPICS, Table},
@@ -130,7 +131,7 @@ async fn compare(
 /// The groups of one side, in order.
 enum Reader<'t> {
     File { groups: mpsc::Receiver<Group>, task: Option<JoinHandle<Result<(), TransferError>>> },
-    Database { table: &'t Table, rows: Pin<Box<BinaryCopyOutStream>>, groups: Groups, bytes: Vec<u8> },
+    Database { table: &'t Table, rows: Option<Pin<Box<BinaryCopyOutStream>>>, groups: Groups, bytes: Vec<u8> },
 }
 
 impl<'t> Reader<'t> {
@@ -148,7 +149,7 @@ impl<'t> Reader<'t> {
                 let rows = database::rows(transaction, table, &table.copy_out_grouped()).await?;
                 Ok(Self::Database {
                     table,
-                    rows: Box::pin(rows),
+                    rows: Some(Box::pin(rows)),
                     groups: Groups::default(),
                     bytes: Vec::new(),
                 })
@@ -168,7 +169,11 @@ impl<'t> Reader<'t> {
                 (None, None) => Ok(None),
             },
             Self::Database { table, rows, groups, bytes } => {
-                while let Some(row) = rows.try_next().await.map_err(|error| database::failed(&error))? {
+                while let Some(stream) = rows {
+                    let Some(row) = stream.try_next().await.map_err(|error| database::failed(&error))? else {
+                        *rows = None; // It would call a further question a lost connection.
+                        break;
+                    };
                     bytes.clear();
                     let cell = |place| row.try_get::<Cell<'_>>(place).map_err(|error| error.to_string());
                     let key = file::encode(table, cell, bytes)

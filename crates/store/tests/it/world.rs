@@ -39,7 +39,7 @@ pub(crate) enum Place {
 
 impl Place {
     /// PostgreSQL when `PARLANCE_TEST_STORE` names one, else a new directory.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let Ok(url) = std::env::var("PARLANCE_TEST_STORE") else {
             return Self::Directory(tempfile::tempdir().unwrap());
         };
@@ -52,7 +52,7 @@ impl Place {
         Self::Address(format!("{url}{mark}options=-c%20search_path%3D{schema}"))
     }
 
-    async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
+    pub(crate) async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
         match self {
             Self::Directory(dir) => {
                 let (log, store) = store::sqlite::open(dir.path()).unwrap();
