@@ -39,14 +39,18 @@ async fn main() {
     let plain = schema(&client, &url, "copy_plain").await;
 
     let mut stages = Stages::default();
-    let Migrated::Moved(verified) = migrate(&data, &ours, &mut |step| stages.step(&step)).await.unwrap() else {
+    let Migrated::Moved(verified) = migrate(&data, &ours, &mut |step| stages.step(&step)).await.unwrap()
+    else {
         panic!()
     };
     let (copied, compared) = stages.end();
     let (bytes, baseline) = plain_copy(&client, &plain).await;
     println!(
         "{} rows, {} messages, {} topics, {:.0} MB",
-        verified.rows, verified.messages, verified.topics, mb(bytes)
+        verified.rows,
+        verified.messages,
+        verified.topics,
+        mb(bytes)
     );
     report("plain COPY of the same rows", &verified, bytes, baseline, baseline);
     report("migrate: copying", &verified, bytes, copied, baseline);
