@@ -54,6 +54,8 @@ pub async fn backup(url: &str, to: &Path, progress: Progress<'_>) -> Result<Veri
     drop(copy(&transaction, &placements, target, None).await?);
     let (source, copy) = (Side::Database(&transaction), Side::File(&made));
     let verified = verify(&tables, source, copy, all, progress).await?;
+    transaction.commit().await.map_err(|error| database::failed(&error))?;
+    database.close().await;
     file::finish(&partial, to)?;
     Ok(verified)
 }

@@ -28,16 +28,10 @@ const WHOLE: &str = "";
 /// A long statement is what a copy is made of.
 const NO_LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0";
 
-/// A connection. It ends with this value.
+/// A connection. What drives it ends with this value.
 pub(super) struct Database {
     client: Client,
     driver: JoinHandle<()>,
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
 }
 
 /// How far one table is.
@@ -60,6 +54,13 @@ impl Database {
             let _ = connection.await;
         });
         Ok(Self { client, driver })
+    }
+
+    /// Says goodbye, so that nobody logs a lost connection.
+    pub(super) async fn close(self) {
+        drop(self.client);
+        // Everything was committed before: how it ends does not matter.
+        let _ = self.driver.await;
     }
 
     async fn begin(&mut self) -> Result<Transaction<'_>, TransferError> {
@@ -98,6 +99,7 @@ impl Database {
                 break;
             }
         }
+        transaction.commit().await.map_err(|error| failed(&error))?;
         let filled = filled.or_else(|| placements.first().map(|_| super::table::PLACEMENTS.to_owned()));
         Ok(Found { begun, placements, filled })
     }
@@ -136,7 +138,9 @@ impl Database {
     /// How far a table is.
     pub(super) async fn mark(&mut self, table: &Table) -> Result<Mark, TransferError> {
         let transaction = self.reading().await?;
-        Ok(match progress_of(&transaction, &table.name).await? {
+        let found = progress_of(&transaction, &table.name).await?;
+        transaction.commit().await.map_err(|error| failed(&error))?;
+        Ok(match found {
             Some((rows, key)) => Mark { rows: u64::try_from(rows).unwrap_or_default(), key: Some(key) },
             None => Mark { rows: 0, key: None },
         })

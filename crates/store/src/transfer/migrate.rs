@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Meter, Progress, Stage, TransferError, Verified,
-    database::Database,
+    database::{self, Database},
     ended,
     file::File,
     plan::{Placement, Plan, State, plan},
@@ -48,17 +48,16 @@ pub async fn migrate(from: &Path, url: &str, progress: Progress<'_>) -> Result<M
     }
     let mut target = Target::open(url, source, placements).await?;
     let plan = target.plan(&name).await?;
-    if plan == Plan::Nothing {
-        return Ok(Migrated::Before);
+    let mut verified = None;
+    if !matches!(plan, Plan::Finish | Plan::Nothing) {
+        verified = target.fill(plan, progress).await?;
+        target.source.set_state(State::Here, State::Moving, false)?;
+        target.take_over(None).await?;
     }
-    if plan == Plan::Finish {
+    if plan != Plan::Nothing {
         target.source.set_state(State::Moving, State::Gone, true)?;
-        return Ok(Migrated::Before);
     }
-    let verified = target.fill(plan, progress).await?;
-    target.source.set_state(State::Here, State::Moving, false)?;
-    target.take_over(None).await?;
-    target.source.set_state(State::Moving, State::Gone, true)?;
+    target.database.close().await;
     Ok(verified.map_or(Migrated::Before, Migrated::Moved))
 }
 
@@ -68,7 +67,7 @@ pub(super) struct Target {
     placements: Vec<Placement>,
     fingerprint: String,
     tables: Vec<Table>,
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl Target {
@@ -121,7 +120,7 @@ impl Target {
         let transaction = self.database.reading().await?;
         let (source, copy) = (Side::File(&self.source), Side::Database(&transaction));
         let verified = verify(&self.tables, source, copy, all, progress).await?;
-        drop(transaction);
+        transaction.commit().await.map_err(|error| database::failed(&error))?;
         self.database.note_verified(&self.fingerprint).await?;
         Ok(Some(verified))
     }

@@ -11,6 +11,7 @@ use model::{Micros, WorkspaceId};
 
 use super::{
     Progress, Stage, Step, TransferError, Verified,
+    database::Database,
     file::{self, File, beside},
     migrate::Target,
     plan::{Placement, State},
@@ -122,6 +123,7 @@ async fn into_database(
     let plan = target.plan("the backup").await?;
     let verified = target.fill(plan, progress).await?;
     target.take_over(Some(generation(now))).await?;
+    target.database.close().await;
     Ok(Restored { verified, elsewhere })
 }
 
@@ -159,7 +161,10 @@ pub async fn raise_generations(
         Some(url) => {
             let _held = DataDir::hold(data)?;
             drop(crate::postgres::open(url).await?);
-            super::database::Database::connect(url).await?.raise(generation(now), take_back).await?
+            let mut database = Database::connect(url).await?;
+            let raised = database.raise(generation(now), take_back).await?;
+            database.close().await;
+            raised
         }
     };
     Ok(InPlace { topics, elsewhere: elsewhere(&placements) })
