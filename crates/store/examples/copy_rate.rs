@@ -143,7 +143,7 @@ async fn plain_copy(client: &Client, url: &str) -> (usize, Duration) {
         let into = format!("COPY copy_plain.{table} FROM STDIN (FORMAT binary)");
         let mut sink = pin!(client.copy_in::<_, Cursor<Vec<u8>>>(&into).await.unwrap());
         for part in rows.chunks(1_000) {
-            let joined = part.iter().flat_map(|row| AsRef::<[u8]>::as_ref(row)).copied().collect();
+            let joined = part.iter().flat_map(AsRef::<[u8]>::as_ref).copied().collect();
             sink.send(Cursor::new(joined)).await.unwrap();
         }
         sink.finish().await.unwrap();

@@ -25,6 +25,8 @@ use super::{
 const PROGRESS: &str = "transfer_progress";
 /// The row of the copy as a whole: its mark is the source's fingerprint, its rows are 1 once all was compared.
 const WHOLE: &str = "";
+/// The mark of a table of which nothing was copied yet.
+const NO_KEY: &[u8] = &[];
 /// A long statement is what a copy is made of.
 const NO_LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0";
 
@@ -118,14 +120,19 @@ impl Database {
         &mut self,
         fingerprint: &str,
         placements: &[Placement],
+        tables: &[Table],
     ) -> Result<(), TransferError> {
         let transaction = self.begin().await?;
         let make = format!(
             "CREATE TABLE {PROGRESS} (item TEXT PRIMARY KEY, rows BIGINT NOT NULL, mark BYTEA NOT NULL)"
         );
         transaction.batch_execute(&make).await.map_err(|error| failed(&error))?;
-        let sql = format!("INSERT INTO {PROGRESS} (item, rows, mark) VALUES ($1, 0, $2)");
-        execute(&transaction, &sql, &[(&WHOLE, Type::TEXT), (&fingerprint.as_bytes(), Type::BYTEA)]).await?;
+        let whole = (WHOLE, fingerprint.as_bytes());
+        let items = tables.iter().map(|table| (table.name.as_str(), NO_KEY));
+        for (item, mark) in std::iter::once(whole).chain(items) {
+            let sql = format!("INSERT INTO {PROGRESS} (item, rows, mark) VALUES ($1, 0, $2)");
+            execute(&transaction, &sql, &[(&item, Type::TEXT), (&mark, Type::BYTEA)]).await?;
+        }
         for placement in placements {
             let sql = "INSERT INTO placements (workspace, state, version) VALUES ($1, 2, $2)";
             let row: [(&(dyn ToSql + Sync), Type); 2] =
@@ -140,31 +147,36 @@ impl Database {
         let transaction = self.reading().await?;
         let found = progress_of(&transaction, &table.name).await?;
         transaction.commit().await.map_err(|error| failed(&error))?;
-        Ok(match found {
-            Some((rows, key)) => Mark { rows: u64::try_from(rows).unwrap_or_default(), key: Some(key) },
-            None => Mark { rows: 0, key: None },
-        })
+        let (rows, key) = found.ok_or_else(|| lost(&table.name))?;
+        let key = Some(key).filter(|key| key != NO_KEY);
+        Ok(Mark { rows: u64::try_from(rows).unwrap_or_default(), key })
     }
 
-    /// Writes a chunk and how far the table is with it. `before` is how far it was: if somebody else has gone
-    /// on since, nothing is written.
+    /// Writes a chunk and how far the table is with it. `before` is how far it was, `fingerprint` what is copied: if
+    /// somebody else has gone on or begun anew since, nothing is written.
     pub(super) async fn write(
         &mut self,
+        fingerprint: &str,
         table: &Table,
         before: u64,
         chunk: Chunk,
     ) -> Result<(), TransferError> {
         let transaction = self.begin().await?;
+        // Rows and progress are lost together or not at all, and the last commit of the copy waits for the disk.
+        let fast = "SET LOCAL synchronous_commit = off";
+        transaction.batch_execute(fast).await.map_err(|error| failed(&error))?;
         let (before, after) = (signed(before)?, signed(before + chunk.rows)?);
         let sql = format!(
-            "INSERT INTO {PROGRESS} AS p (item, rows, mark) VALUES ($1, $3, $4) \
-             ON CONFLICT (item) DO UPDATE SET rows = excluded.rows, mark = excluded.mark WHERE p.rows = $2"
+            "UPDATE {PROGRESS} SET rows = $3, mark = $4 WHERE item = $1 AND rows = $2 \
+             AND EXISTS (SELECT FROM {PROGRESS} WHERE item = $5 AND mark = $6)"
         );
-        let values: [(&(dyn ToSql + Sync), Type); 4] = [
+        let values: [(&(dyn ToSql + Sync), Type); 6] = [
             (&table.name, Type::TEXT),
             (&before, Type::INT8),
             (&after, Type::INT8),
             (&chunk.mark, Type::BYTEA),
+            (&WHOLE, Type::TEXT),
+            (&fingerprint.as_bytes(), Type::BYTEA),
         ];
         if execute(&transaction, &sql, &values).await? != 1 {
             return Err(TransferError::Database("another copy into it is running".to_owned()));
@@ -173,7 +185,9 @@ impl Database {
         let written = {
             let sink = transaction.copy_in::<_, Cursor<Vec<u8>>>(&table.copy_in()).await;
             let mut sink = pin!(sink.map_err(|error| failed(&error))?);
-            sink.send(Cursor::new(chunk.copy)).await.map_err(|error| failed(&error))?;
+            for part in chunk.parts {
+                sink.send(Cursor::new(part)).await.map_err(|error| failed(&error))?;
+            }
             sink.finish().await.map_err(|error| failed(&error))?
         };
         if written != expected {
@@ -210,6 +224,8 @@ impl Database {
         generation: Option<u32>,
     ) -> Result<(), TransferError> {
         let transaction = self.begin().await?;
+        let safe = "SET LOCAL synchronous_commit = on";
+        transaction.batch_execute(safe).await.map_err(|error| failed(&error))?;
         for placement in placements {
             let sql = "UPDATE placements SET state = $2, version = $3 WHERE workspace = $1 AND state = 2";
             let values: [(&(dyn ToSql + Sync), Type); 3] = [
@@ -330,6 +346,10 @@ async fn execute(
     values: &[(&(dyn ToSql + Sync), Type)],
 ) -> Result<u64, TransferError> {
     transaction.execute_typed(sql, values).await.map_err(|error| failed(&error))
+}
+
+fn lost(table: &str) -> TransferError {
+    TransferError::Database(format!("it has lost how far {table} was copied: name an empty database"))
 }
 
 fn signed(rows: u64) -> Result<i64, TransferError> {

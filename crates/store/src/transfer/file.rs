@@ -24,6 +24,8 @@ use crate::{
 const CHUNK_ROWS_MAX: u64 = 8_192;
 /// Bytes after which a chunk ends however few its rows are.
 const CHUNK_BYTES: usize = 4 << 20;
+/// Bytes of a part after which the next begins.
+const PART_BYTES: usize = 64 << 10;
 /// What a `COPY … BINARY` starts with: signature, no flags, no extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Pages that a backup copies at once.
@@ -40,8 +42,8 @@ pub(super) struct File {
 /// Rows of one table, ready for the database.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    /// A whole `COPY … BINARY`.
-    pub(super) copy: Vec<u8>,
+    /// A whole `COPY … BINARY`, in parts of a size that keeps both ends busy.
+    pub(super) parts: Vec<Vec<u8>>,
     /// How many rows.
     pub(super) rows: u64,
     /// The key of the last one.
@@ -289,37 +291,45 @@ impl File {
 /// A chunk in the making.
 #[derive(Default)]
 struct Building {
-    copy: Vec<u8>,
+    parts: Vec<Vec<u8>>,
+    part: Vec<u8>,
+    /// Bytes of `parts`.
+    bytes: usize,
     rows: u64,
     mark: Vec<u8>,
 }
 
 impl Building {
     fn add(&mut self, table: &Table, row: &Row<'_>) -> Result<(), String> {
-        if self.copy.is_empty() {
-            self.copy.extend(COPY_HEADER);
+        if self.rows == 0 {
+            self.part.extend(COPY_HEADER);
         }
         let columns = table.columns.len();
-        self.copy.extend(i16::try_from(columns).map_err(|error| error.to_string())?.to_be_bytes());
+        self.part.extend(i16::try_from(columns).map_err(|error| error.to_string())?.to_be_bytes());
         for place in 0..columns {
-            of(row, place)?.copy(&mut self.copy)?;
+            of(row, place)?.copy(&mut self.part)?;
         }
         self.rows += 1;
         self.mark.clear();
         for &place in &table.key {
             of(row, place)?.encode(&mut self.mark);
         }
+        if self.part.len() >= PART_BYTES {
+            self.bytes += self.part.len();
+            self.parts.push(std::mem::take(&mut self.part));
+        }
         Ok(())
     }
 
     fn is_full(&self) -> bool {
-        self.rows >= CHUNK_ROWS_MAX || self.copy.len() >= CHUNK_BYTES
+        self.rows >= CHUNK_ROWS_MAX || self.bytes >= CHUNK_BYTES
     }
 
     fn end(&mut self) -> Chunk {
-        self.copy.extend((-1i16).to_be_bytes());
-        let done = std::mem::take(self);
-        Chunk { copy: done.copy, rows: done.rows, mark: done.mark }
+        let Self { mut parts, mut part, rows, mark, .. } = std::mem::take(self);
+        part.extend((-1i16).to_be_bytes());
+        parts.push(part);
+        Chunk { parts, rows, mark }
     }
 }
 

@@ -101,11 +101,11 @@ impl Target {
         progress: Progress<'_>,
     ) -> Result<Option<Verified>, TransferError> {
         match plan {
-            Plan::Begin => self.database.prepare(&self.fingerprint, &self.placements).await?,
+            Plan::Begin => self.database.prepare(&self.fingerprint, &self.placements, &self.tables).await?,
             Plan::Continue => {}
             Plan::StartOver => {
                 self.database.empty(&self.tables).await?;
-                self.database.prepare(&self.fingerprint, &self.placements).await?;
+                self.database.prepare(&self.fingerprint, &self.placements, &self.tables).await?;
             }
             Plan::Switch | Plan::Finish | Plan::Nothing => return Ok(None),
         }
@@ -114,8 +114,8 @@ impl Target {
             all += self.source.count(table)?;
         }
         let mut meter = Meter { stage: Stage::Copying, done: 0, all, progress: &mut *progress };
-        for table in &self.tables {
-            copy(&self.source, table, &mut self.database, &mut meter).await?;
+        for table in &self.tables.clone() {
+            self.copy(table, &mut meter).await?;
         }
         let transaction = self.database.reading().await?;
         let (source, copy) = (Side::File(&self.source), Side::Database(&transaction));
@@ -130,29 +130,24 @@ impl Target {
         let placements: Vec<Placement> = self.placements.iter().map(|one| one.arrived()).collect();
         self.database.take_over(&placements, generation).await
     }
-}
 
-/// Copies what is left of one table. A thread reads and encodes while the database writes.
-async fn copy(
-    source: &File,
-    table: &Table,
-    database: &mut Database,
-    meter: &mut Meter<'_>,
-) -> Result<(), TransferError> {
-    let mark = database.mark(table).await?;
-    let mut done = mark.rows;
-    meter.add(&table.name, done)?;
-    let (sender, mut chunks) = mpsc::channel(AHEAD);
-    let (file, reading) = (source.clone(), table.clone());
-    let reader = tokio::task::spawn_blocking(move || {
-        file.chunks(&reading, mark.key.as_deref(), |chunk| sender.blocking_send(chunk).is_ok())
-    });
-    while let Some(chunk) = chunks.recv().await {
-        let rows = chunk.rows;
-        database.write(table, done, chunk).await?;
-        done += rows;
-        meter.add(&table.name, rows)?;
+    /// Copies what is left of one table. A thread reads and encodes while the database writes.
+    async fn copy(&mut self, table: &Table, meter: &mut Meter<'_>) -> Result<(), TransferError> {
+        let mark = self.database.mark(table).await?;
+        let mut done = mark.rows;
+        meter.add(&table.name, done)?;
+        let (sender, mut chunks) = mpsc::channel(AHEAD);
+        let (file, reading) = (self.source.clone(), table.clone());
+        let reader = tokio::task::spawn_blocking(move || {
+            file.chunks(&reading, mark.key.as_deref(), |chunk| sender.blocking_send(chunk).is_ok())
+        });
+        while let Some(chunk) = chunks.recv().await {
+            let rows = chunk.rows;
+            self.database.write(&self.fingerprint, table, done, chunk).await?;
+            done += rows;
+            meter.add(&table.name, rows)?;
+        }
+        reader.await.map_err(|error| ended(&error))??;
+        self.database.analyze(table).await
     }
-    reader.await.map_err(|error| ended(&error))??;
-    database.analyze(table).await
 }

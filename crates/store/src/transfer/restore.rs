@@ -206,3 +206,32 @@ fn clear(workshop: &Path) -> Result<(), TransferError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::transfer::file::NewFile;
+
+    #[tokio::test]
+    async fn a_backup_of_the_first_schema_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, data) = (folder.path().join("old"), folder.path().join("data"));
+        drop(NewFile::create(&old, 1).unwrap());
+        let rows = "INSERT INTO placements VALUES (1, 1, 1); INSERT INTO topics VALUES (1, 2, 1, 3, 4, 0)";
+        Connection::open(&old).unwrap().execute_batch(rows).unwrap();
+        let bytes = fs::read(&old).unwrap();
+        let now = 60_000_000;
+        let mut on = |_| ControlFlow::Continue(());
+        let restored = restore(&old, &data, None, false, now, &mut on).await.unwrap();
+        assert_eq!(restored.verified, Some(Verified { topics: 1, messages: 0, rows: 1 }));
+        let new = Connection::open(data.join(sqlite::DATABASE)).unwrap();
+        let read = |sql: &str| new.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(usize::try_from(read("SELECT count(*) FROM migrations")), Ok(MIGRATIONS.len()));
+        assert_eq!(read("SELECT generation FROM topics"), 60);
+        assert_eq!(fs::read(&old).unwrap(), bytes, "the backup stays as it is");
+    }
+}

@@ -359,6 +359,32 @@ async fn a_source_that_was_used_in_between_is_copied_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_copies_into_one_database_one_goes_on() {
+    let Some(url) = database().await else { return };
+    let dir = busy().await;
+    // The same workspaces from another file: it takes the database as its own unfinished copy.
+    let twin = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.path().join("parlance.db"), twin.path().join("parlance.db")).unwrap();
+    let mut steps = 0;
+    let mut meanwhile = |_| {
+        steps += 1;
+        if steps == 8 {
+            let mut until = after(12);
+            let other = migrate(twin.path(), &url, &mut until);
+            let runtime = tokio::runtime::Handle::current();
+            let stopped = tokio::task::block_in_place(|| runtime.block_on(Box::pin(other)));
+            assert!(matches!(stopped, Err(TransferError::Stopped)));
+        }
+        ControlFlow::Continue(())
+    };
+    let error = migrate(dir.path(), &url, &mut meanwhile).await.unwrap_err();
+    assert!(error.to_string().contains("another copy into it is running"), "{error}");
+    assert!(matches!(migrate(twin.path(), &url, &mut on).await, Ok(Migrated::Moved(_))));
+    let error = migrate(dir.path(), &url, &mut on).await.unwrap_err();
+    assert!(matches!(error, TransferError::NotEmpty { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_differs_is_named_and_nothing_is_switched() {
     let Some(url) = database().await else { return };
     let dir = busy().await;
