@@ -188,7 +188,7 @@ impl Lines {
     fn next(&mut self, step: &Step, now: Instant) -> Option<String> {
         let tenth = step.done.saturating_mul(10).checked_div(step.all).unwrap_or(10);
         let Some(open) = self.open.as_mut().filter(|open| open.stage == step.stage) else {
-            // What an earlier run did comes with the first step of each table: it is not this run's speed.
+            // What an earlier run did is in the first step: it is not this run's speed.
             self.open = Some(Open { stage: step.stage, began: now, before: step.done, tenth: 0, said: now });
             return None;
         };

@@ -142,14 +142,18 @@ impl Database {
         transaction.commit().await.map_err(|error| failed(&error))
     }
 
-    /// How far a table is.
-    pub(super) async fn mark(&mut self, table: &Table) -> Result<Mark, TransferError> {
+    /// How far each table is.
+    pub(super) async fn marks(&mut self, tables: &[Table]) -> Result<Vec<(Table, Mark)>, TransferError> {
         let transaction = self.reading().await?;
-        let found = progress_of(&transaction, &table.name).await?;
+        let mut marks = Vec::with_capacity(tables.len());
+        for table in tables {
+            let found = progress_of(&transaction, &table.name).await?;
+            let (rows, key) = found.ok_or_else(|| lost(&table.name))?;
+            let rows = u64::try_from(rows).unwrap_or_default();
+            marks.push((table.clone(), Mark { rows, key: Some(key).filter(|key| key != NO_KEY) }));
+        }
         transaction.commit().await.map_err(|error| failed(&error))?;
-        let (rows, key) = found.ok_or_else(|| lost(&table.name))?;
-        let key = Some(key).filter(|key| key != NO_KEY);
-        Ok(Mark { rows: u64::try_from(rows).unwrap_or_default(), key })
+        Ok(marks)
     }
 
     /// Writes a chunk and how far the table is with it. `before` is how far it was, `fingerprint` what is copied: if
@@ -242,6 +246,13 @@ impl Database {
         }
         let sql = format!("DROP TABLE {PROGRESS}");
         transaction.batch_execute(&sql).await.map_err(|error| failed(&error))?;
+        transaction.commit().await.map_err(|error| failed(&error))
+    }
+
+    /// Refuses a database that holds no store of ours, or one of a newer program.
+    pub(super) async fn check(&mut self) -> Result<(), TransferError> {
+        let transaction = self.reading().await?;
+        version(&transaction).await?;
         transaction.commit().await.map_err(|error| failed(&error))
     }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Meter, Progress, Stage, TransferError, Verified,
-    database::{self, Database},
+    database::{self, Database, Mark},
     ended,
     file::File,
     plan::{Placement, Plan, State, plan},
@@ -113,9 +113,11 @@ impl Target {
         for table in &self.tables {
             all += self.source.count(table)?;
         }
-        let mut meter = Meter { stage: Stage::Copying, done: 0, all, progress: &mut *progress };
-        for table in &self.tables.clone() {
-            self.copy(table, &mut meter).await?;
+        let marks = self.database.marks(&self.tables).await?;
+        let done = marks.iter().map(|(_, mark)| mark.rows).sum();
+        let mut meter = Meter { stage: Stage::Copying, done, all, progress: &mut *progress };
+        for (table, mark) in marks {
+            self.copy(&table, mark, &mut meter).await?;
         }
         let transaction = self.database.reading().await?;
         let (source, copy) = (Side::File(&self.source), Side::Database(&transaction));
@@ -132,10 +134,9 @@ impl Target {
     }
 
     /// Copies what is left of one table. A thread reads and encodes while the database writes.
-    async fn copy(&mut self, table: &Table, meter: &mut Meter<'_>) -> Result<(), TransferError> {
-        let mark = self.database.mark(table).await?;
+    async fn copy(&mut self, table: &Table, mark: Mark, meter: &mut Meter<'_>) -> Result<(), TransferError> {
         let mut done = mark.rows;
-        meter.add(&table.name, done)?;
+        meter.add(&table.name, 0)?;
         let (sender, mut chunks) = mpsc::channel(AHEAD);
         let (file, reading) = (self.source.clone(), table.clone());
         let reader = tokio::task::spawn_blocking(move || {

@@ -160,8 +160,9 @@ pub async fn raise_generations(
         }
         Some(url) => {
             let _held = DataDir::hold(data)?;
-            drop(crate::postgres::open(url).await?);
             let mut database = Database::connect(url).await?;
+            database.check().await?;
+            drop(crate::postgres::open(url).await?);
             let raised = database.raise(generation(now), take_back).await?;
             database.close().await;
             raised

@@ -345,6 +345,33 @@ async fn a_copy_that_is_broken_off_anywhere_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restore_into_a_database_that_is_broken_off_goes_on() {
+    let Some(url) = database().await else { return };
+    let dir = busy().await;
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("backup.db");
+    let (_log, store) = store::sqlite::open(dir.path()).unwrap();
+    store.backup(&file, &mut |_, _| ()).await.unwrap();
+    let data = files.path().join("data");
+    let mut last = 0;
+    for steps in [5, 15, 25] {
+        let stopped = restore(&file, &data, Some(&url), false, LATER, &mut after(steps)).await.unwrap_err();
+        assert!(matches!(stopped, TransferError::Stopped), "{stopped}");
+        let rows = sql(&url, "SELECT sum(rows) FROM transfer_progress").await;
+        let rows: u64 = rows[0][0].clone().unwrap().parse().unwrap();
+        assert!(rows > last, "{rows} rows after {last}");
+        last = rows;
+        let generations = sql(&url, "SELECT count(*) FROM topics WHERE generation > 1").await;
+        assert_eq!(generations, [[Some("0".to_owned())]], "raised only with the switch");
+    }
+    let restored = restore(&file, &data, Some(&url), false, LATER, &mut on).await.unwrap();
+    assert!(restored.verified.is_some());
+    let generations = sql(&url, "SELECT DISTINCT generation FROM topics").await;
+    assert_eq!(generations, [[Some(LATER_GENERATION.0.to_string())]]);
+    assert!(!data.join("parlance.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_was_used_in_between_is_copied_anew() {
     let Some(url) = database().await else { return };
     let dir = busy().await;
@@ -498,6 +525,10 @@ async fn a_database_that_holds_something_else_is_refused() {
     assert!(matches!(refused, TransferError::Unfinished), "{refused}");
     let refused = raise_generations(files.path(), Some(&url), false, LATER).await.unwrap_err();
     assert!(matches!(refused, TransferError::Unfinished), "{refused}");
+    let empty = database().await.unwrap();
+    let refused = raise_generations(files.path(), Some(&empty), false, LATER).await.unwrap_err();
+    assert!(refused.to_string().contains("holds no Parlance store"), "{refused}");
+    assert_eq!(sql(&empty, "SELECT to_regclass('topics')").await, [[None]], "nothing was made in it");
     // Finished.
     assert!(matches!(migrate(other.path(), &url, &mut on).await, Ok(Migrated::Moved(_))));
     let refused = migrate(dir.path(), &url, &mut on).await.unwrap_err();
