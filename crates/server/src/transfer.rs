@@ -178,7 +178,7 @@ struct Lines {
 struct Open {
     stage: Stage,
     began: Instant,
-    /// Rows that were there before it began.
+    /// What was done before it began.
     before: u64,
     tenth: u64,
     said: Instant,
@@ -188,17 +188,18 @@ impl Lines {
     fn next(&mut self, step: &Step, now: Instant) -> Option<String> {
         let tenth = step.done.saturating_mul(10).checked_div(step.all).unwrap_or(10);
         let Some(open) = self.open.as_mut().filter(|open| open.stage == step.stage) else {
-            // What an earlier run did is in the first step: it is not this run's speed.
-            self.open = Some(Open { stage: step.stage, began: now, before: step.done, tenth: 0, said: now });
+            // What an earlier run did is in the first step: it is neither news nor this run's speed.
+            self.open = Some(Open { stage: step.stage, began: now, before: step.done, tenth, said: now });
             return None;
         };
         if tenth <= open.tenth && now.duration_since(open.said) < TELL_EVERY {
             return None;
         }
         (open.tenth, open.said) = (tenth, now);
-        let stage = match step.stage {
-            Stage::Copying => "copied",
-            Stage::Verifying => "compared",
+        let (stage, what) = match step.stage {
+            Stage::CopyingPages => ("copied", "pages"),
+            Stage::Copying => ("copied", "rows"),
+            Stage::Verifying => ("compared", "rows"),
         };
         let percent = step.done.saturating_mul(100).checked_div(step.all).unwrap_or(100);
         let rows = u128::from(step.done.saturating_sub(open.before));
@@ -209,9 +210,10 @@ impl Lines {
             Some(0) | None => String::new(),
             Some(seconds) => format!(", about {seconds} s left"),
         };
+        let table = if step.table.is_empty() { String::new() } else { format!(" ({})", step.table) };
         Some(format!(
-            "{percent} % {stage}: {} of {} rows, {rate} a second{left} ({})",
-            step.done, step.all, step.table
+            "{percent} % {stage}: {} of {} {what}, {rate} a second{left}{table}",
+            step.done, step.all
         ))
     }
 }

@@ -101,7 +101,7 @@ impl Stages {
     fn step(&mut self, step: &Step) -> ControlFlow<()> {
         let now = Instant::now();
         match step.stage {
-            Stage::Copying => self.copying.get_or_insert(now),
+            Stage::CopyingPages | Stage::Copying => self.copying.get_or_insert(now),
             Stage::Verifying => self.verifying.get_or_insert(now),
         };
         ControlFlow::Continue(())

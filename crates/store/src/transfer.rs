@@ -3,7 +3,8 @@
 //! One mechanism serves moving an embedded installation to PostgreSQL ([`migrate`]), backing a database up
 //! into a portable file ([`backup`]) and putting such a file back ([`restore`]). Tables are found in the
 //! file's own schema, so that a migration needs nothing here. Every copy ends with a comparison of both sides
-//! by hash ([`verify`](self::verify)) before anybody may write to it. Memory is bounded whatever the size.
+//! by hash (`verify`) before anybody may write to it. Memory is bounded whatever the size. Some of the work
+//! blocks its thread: these are for commands of their own, not for a running server.
 //!
 //! What is not copied as it is:
 //! - `placements` say where a workspace takes writes, which is what a copy changes. They are written first,
@@ -35,13 +36,15 @@ use crate::OpenError;
 /// What a copy is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// A file is copied page by page: the numbers are pages.
+    CopyingPages,
     /// Rows are written.
     Copying,
     /// Both sides are read and compared.
     Verifying,
 }
 
-/// How far a copy is. `done` rows of `all`; a copy that goes on where another ended starts with what that did.
+/// How far a copy is. The first step of a stage has what an earlier run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// What it is doing.
@@ -197,6 +200,15 @@ pub enum TransferError {
         shown: Vec<Difference>,
         /// How many there are beyond those.
         more: u64,
+    },
+    /// The source refuses writes already, and whether the target takes them is not known.
+    #[error(
+        "the switch was not finished ({reason}): run the same command again; until then perhaps neither the directory nor \
+         the database takes writes"
+    )]
+    HalfSwitched {
+        /// What went wrong.
+        reason: String,
     },
     /// The caller asked for an end.
     #[error("stopped before the end")]

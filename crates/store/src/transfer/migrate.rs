@@ -52,13 +52,17 @@ pub async fn migrate(from: &Path, url: &str, progress: Progress<'_>) -> Result<M
     if !matches!(plan, Plan::Finish | Plan::Nothing) {
         verified = target.fill(plan, progress).await?;
         target.source.set_state(State::Here, State::Moving, false)?;
-        target.take_over(None).await?;
+        target.take_over(None).await.map_err(half)?;
     }
     if plan != Plan::Nothing {
-        target.source.set_state(State::Moving, State::Gone, true)?;
+        target.source.set_state(State::Moving, State::Gone, true).map_err(half)?;
     }
     target.database.close().await;
     Ok(verified.map_or(Migrated::Before, Migrated::Moved))
+}
+
+fn half(error: TransferError) -> TransferError {
+    TransferError::HalfSwitched { reason: error.to_string() }
 }
 
 /// A copy from a file into a database.

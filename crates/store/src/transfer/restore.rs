@@ -64,19 +64,11 @@ pub async fn restore(
     let workshop = data.join(WORKSHOP);
     clear(&workshop)?;
     let restored = match url {
-        None => into_directory(&backup, data, &workshop, take_back, now, progress).await?,
-        Some(url) => {
-            let source = if version < MIGRATIONS.len() {
-                // The database has the newest schema: so must what is copied into it. The backup stays as it is.
-                open_workshop(&backup, &workshop, progress)?
-            } else {
-                backup.clone()
-            };
-            into_database(&backup, source, url, take_back, now, progress).await?
-        }
+        None => into_directory(&backup, data, &workshop, take_back, now, progress).await,
+        Some(url) => into_database(&backup, version, &workshop, url, take_back, now, progress).await,
     };
     clear(&workshop)?;
-    Ok(restored)
+    restored
 }
 
 async fn into_directory(
@@ -110,12 +102,19 @@ async fn into_directory(
 
 async fn into_database(
     backup: &File,
-    source: File,
+    version: usize,
+    workshop: &Path,
     url: &str,
     take_back: bool,
     now: Micros,
     progress: Progress<'_>,
 ) -> Result<Restored, TransferError> {
+    let mut source = backup.clone();
+    if version < MIGRATIONS.len() {
+        // The database has the newest schema: so must what is copied into it. The backup stays as it is.
+        source = copy_into(backup, workshop, &mut *progress)?;
+        drop(sqlite::open(workshop)?);
+    }
     let placements = source.placements()?.into_iter().map(|one| placed(one, take_back));
     let placements: Vec<Placement> = placements.collect();
     let elsewhere = elsewhere(&placements);
@@ -187,18 +186,11 @@ fn copy_into(backup: &File, workshop: &Path, progress: Progress<'_>) -> Result<F
     let path = workshop.join(sqlite::DATABASE);
     let mut stopped = false;
     backup.copy_to(&path, |done, all| {
-        let step = Step { stage: Stage::Copying, table: "pages".to_owned(), done, all };
+        let step = Step { stage: Stage::CopyingPages, table: String::new(), done, all };
         stopped |= progress(step).is_break();
         !stopped
     })?;
     if stopped { Err(TransferError::Stopped) } else { Ok(File::held(path)) }
-}
-
-/// Copies the backup into a directory of its own and brings the copy up to date.
-fn open_workshop(backup: &File, workshop: &Path, progress: Progress<'_>) -> Result<File, TransferError> {
-    let copy = copy_into(backup, workshop, progress)?;
-    drop(sqlite::open(workshop)?);
-    Ok(copy)
 }
 
 fn clear(workshop: &Path) -> Result<(), TransferError> {
