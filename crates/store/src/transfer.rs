@@ -9,7 +9,7 @@
 //! What is not copied as it is:
 //! - `placements` say where a workspace takes writes, which is what a copy changes. They are written first,
 //!   in a state that refuses writes, and set at the very end.
-//! - `commits` is the log of the sweep, numbered by its engine; what it announces is over by the time of a copy.
+//! - `commits` is the log of the sweep, numbered by its engine; what it announces is over by then.
 //! - `tickets` live for half a minute.
 
 mod backup;

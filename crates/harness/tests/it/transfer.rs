@@ -1,4 +1,5 @@
-//! Moving an installation to PostgreSQL, backing it up, putting it back: what operators and clients see of it.
+//! Moving an installation to PostgreSQL, backing it up, putting it back: what operators and clients see of
+//! it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -146,7 +147,8 @@ async fn an_installation_moves_to_postgresql_and_back() -> Result<()> {
     Ok(())
 }
 
-/// Kills a migration with SIGKILL once it has said how far it is, and returns that. `None`: it was done before.
+/// Kills a migration with SIGKILL once it has said how far it is, and returns that. `None`: it was done
+/// before.
 async fn kill_migration(from: &Path, url: &str) -> Result<Option<String>> {
     let mut command = Command::new(binary()?);
     command.args(["migrate", "--from", text(from), "--store", url]);

@@ -23,7 +23,8 @@ use super::{
 
 /// Where the progress is kept, in the same transactions as the rows. There while a copy is not finished.
 const PROGRESS: &str = "transfer_progress";
-/// The row of the copy as a whole: its mark is the source's fingerprint, its rows are 1 once all was compared.
+/// The row of the copy as a whole: its mark is the source's fingerprint, its rows are 1 once all was
+/// compared.
 const WHOLE: &str = "";
 /// The mark of a table of which nothing was copied yet.
 const NO_KEY: &[u8] = &[];
@@ -156,8 +157,8 @@ impl Database {
         Ok(marks)
     }
 
-    /// Writes a chunk and how far the table is with it. `before` is how far it was, `fingerprint` what is copied: if
-    /// somebody else has gone on or begun anew since, nothing is written.
+    /// Writes a chunk and how far the table is with it. `before` is how far it was, `fingerprint` what is
+    /// copied: if somebody else has gone on or begun anew since, nothing is written.
     pub(super) async fn write(
         &mut self,
         fingerprint: &str,
@@ -166,7 +167,8 @@ impl Database {
         chunk: Chunk,
     ) -> Result<(), TransferError> {
         let transaction = self.begin().await?;
-        // Rows and progress are lost together or not at all, and the last commit of the copy waits for the disk.
+        // Rows and progress are lost together or not at all, and the last commit of the copy waits for the
+        // disk.
         let fast = "SET LOCAL synchronous_commit = off";
         transaction.batch_execute(fast).await.map_err(|error| failed(&error))?;
         let (before, after) = (signed(before)?, signed(before + chunk.rows)?);

@@ -226,7 +226,8 @@ impl File {
         Ok(())
     }
 
-    /// Copies the file to a new one, with what is in its WAL, until `step` (pages done, pages in all) says no.
+    /// Copies the file to a new one, with what is in its WAL, until `step` (pages done, pages in all) says
+    /// no.
     pub(super) fn copy_to(
         &self,
         to: &Path,

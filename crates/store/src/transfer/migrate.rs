@@ -28,8 +28,8 @@ pub enum Migrated {
 }
 
 /// Moves the embedded store in the directory `from` to the PostgreSQL database `url`, which must be empty or
-/// hold an unfinished copy of the same store. Killed at any moment and started again, it goes on where it was.
-/// At the end the database takes writes and the directory does not. Call it inside a runtime.
+/// hold an unfinished copy of the same store. Killed at any moment and started again, it goes on where it
+/// was. At the end the database takes writes and the directory does not. Call it inside a runtime.
 ///
 /// # Errors
 /// [`TransferError`]. The directory stays as it is unless the copy was compared.

@@ -1,7 +1,7 @@
 //! Puts a backup back.
 //!
-//! A backup knows fewer events than clients that went on after it. Were their positions valid afterwards, they
-//! would mix the events of two histories. So every restore raises the generation of every topic, in the
+//! A backup knows fewer events than clients that went on after it. Were their positions valid afterwards,
+//! they would mix the events of two histories. So every restore raises the generation of every topic, in the
 //! transaction that lets the store be used: clients then start from a snapshot. It is raised to the time in
 //! seconds, so that the same backup restored twice does not come to the same generation twice.
 
@@ -41,8 +41,8 @@ pub struct InPlace {
 }
 
 /// Puts the backup `from` into the directory `data`, which must have no store, or into the empty PostgreSQL
-/// database `url`. Into a database it goes on where it was when it was killed. `take_back`: also workspaces that
-/// had moved elsewhere when the backup was made live here again. Call it inside a runtime.
+/// database `url`. Into a database it goes on where it was when it was killed. `take_back`: also workspaces
+/// that had moved elsewhere when the backup was made live here again. Call it inside a runtime.
 ///
 /// # Errors
 /// [`TransferError`]; there is no store then.
@@ -126,7 +126,8 @@ async fn into_database(
     Ok(Restored { verified, elsewhere })
 }
 
-/// Where a workspace of the backup is to be: what had left, or was on its way, stays away unless it is taken back.
+/// Where a workspace of the backup is to be: what had left, or was on its way, stays away unless it is taken
+/// back.
 fn placed(one: Placement, take_back: bool) -> Placement {
     match one.state {
         State::Here => one,
@@ -135,9 +136,9 @@ fn placed(one: Placement, take_back: bool) -> Placement {
     }
 }
 
-/// A store that was put back by other means (a copied file, PostgreSQL's own recovery): raises the generation of
-/// every topic. No server may be running on it. `take_back`: workspaces that had moved elsewhere, or were on
-/// their way, live here again. Call it inside a runtime.
+/// A store that was put back by other means (a copied file, PostgreSQL's own recovery): raises the generation
+/// of every topic. No server may be running on it. `take_back`: workspaces that had moved elsewhere, or were
+/// on their way, live here again. Call it inside a runtime.
 ///
 /// # Errors
 /// [`TransferError`]; nothing is changed then.

@@ -22,7 +22,8 @@ fn on(_: Step) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// An installation with something in every table, two workspaces, and messages long enough for several chunks.
+/// An installation with something in every table, two workspaces, and messages long enough for several
+/// chunks.
 async fn busy() -> TempDir {
     let mut world = World::embedded().await;
     let first = world.say(GENERAL, ANN, "first “quoted” \\N \t 🎉\nsecond line").await;

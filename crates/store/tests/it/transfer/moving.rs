@@ -220,17 +220,25 @@ async fn what_differs_is_named_and_nothing_is_switched() {
 async fn a_switch_that_was_broken_off_is_finished() {
     let Some(url) = database().await else { return };
     let dir = busy().await;
-    // The last step of all comes before the note that all was compared.
-    let mut last = |step: Step| match (step.stage, step.done == step.all) {
-        (Stage::Verifying, true) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
+    // The database refuses to take over: the second of the three commits fails.
+    let mut compared = |step: Step| match step.stage {
+        Stage::CopyingPages | Stage::Copying => ControlFlow::Continue(()),
+        Stage::Verifying => ControlFlow::Break(()),
     };
-    assert!(matches!(migrate(dir.path(), &url, &mut last).await, Err(TransferError::Stopped)));
-    sql(&url, "UPDATE transfer_progress SET rows = 1 WHERE item = ''").await;
-    open_file(dir.path()).execute("UPDATE placements SET state = 2", []).unwrap();
+    assert!(matches!(migrate(dir.path(), &url, &mut compared).await, Err(TransferError::Stopped)));
+    sql(&url, "ALTER TABLE placements ADD CONSTRAINT never CHECK (state <> 1)").await;
+    let half = migrate(dir.path(), &url, &mut on).await.unwrap_err();
+    assert!(matches!(half, TransferError::HalfSwitched { .. }), "{half}");
+    let (mut old, old_store) = store::sqlite::open(dir.path()).unwrap();
+    let (mut new, _new_store) = store::postgres::open(&url).await.unwrap();
+    for log in [&mut old as &mut dyn Log, &mut new] {
+        assert_eq!(says(log, "nowhere").await, Err(Refusal::NotHere), "never two that take writes");
+    }
+    drop((old, old_store));
     let elsewhere = database().await.unwrap();
     let refused = migrate(dir.path(), &elsewhere, &mut on).await.unwrap_err();
     assert!(matches!(refused, TransferError::MovedElsewhere { .. }), "{refused}");
+    sql(&url, "ALTER TABLE placements DROP CONSTRAINT never").await;
     assert_eq!(migrate(dir.path(), &url, &mut on).await.unwrap(), Migrated::Before);
     let placements = |dir: &Path| {
         open_file(dir).query_row("SELECT min(state), max(version) FROM placements", [], |row| {
