@@ -127,7 +127,9 @@ fn binary_steps(report: &mut Report, options: &Options) {
         return;
     };
     report.step("cargo-test", || {
+        // Tests that need them say so when they are still missing.
         peers::strace();
+        let _ = peers::postgres();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
             .args(["--skip", "postgresql::"])

@@ -11,7 +11,9 @@ mod limits;
 mod network;
 mod outages;
 mod several;
+mod shards;
 mod standby;
+mod statements;
 
 use std::time::{Duration, Instant};
 

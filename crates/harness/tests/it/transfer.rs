@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use harness::http::Api;
+use harness::postgres::{self, Cluster};
 use harness::sandbox::{Options, Output, Sandbox, binary, parlance, seed};
 use harness::socket::{FRAME_WITHIN, Frame, Positions, Socket, boot_positions};
 use harness::view::{Change, View};
@@ -18,16 +19,20 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// An empty database of the test's own, or a word that there is none.
-async fn database(test: &str) -> Result<Option<String>> {
-    let Ok(url) = std::env::var("PARLANCE_TEST_STORE") else {
-        harness::skip(test, "PARLANCE_TEST_STORE names no PostgreSQL");
+/// An empty database in a cluster of the test's own.
+struct Database {
+    url: String,
+    _cluster: Cluster,
+}
+
+/// Makes it, or says that there is no PostgreSQL.
+async fn database(test: &str) -> Result<Option<Database>> {
+    if postgres::missing(test) {
         return Ok(None);
-    };
-    let schema = format!("h{}", uuid::Uuid::new_v4().simple());
-    query(&url, &format!("CREATE SCHEMA {schema}")).await?;
-    let mark = if url.contains('?') { '&' } else { '?' };
-    Ok(Some(format!("{url}{mark}options=-c%20search_path%3D{schema}")))
+    }
+    let cluster = Cluster::start(postgres::Options::default()).await?;
+    cluster.create_database("moved").await?;
+    Ok(Some(Database { url: cluster.url("moved"), _cluster: cluster }))
 }
 
 /// Runs a statement; returns the first value.
@@ -82,7 +87,10 @@ async fn texts(api: &Api, channel: &str) -> Result<Vec<String>> {
 
 #[tokio::test]
 async fn an_installation_moves_to_postgresql_and_back() -> Result<()> {
-    let Some(url) = database("an_installation_moves_to_postgresql_and_back").await? else { return Ok(()) };
+    let Some(database) = database("an_installation_moves_to_postgresql_and_back").await? else {
+        return Ok(());
+    };
+    let url = database.url.clone();
     let mut moved = Movable::start().await?;
     let data = moved.server.data().to_owned();
     let general = moved.server.channel("general")?.to_owned();
@@ -164,7 +172,8 @@ async fn kill_migration(from: &Path, url: &str) -> Result<Option<String>> {
 
 #[tokio::test]
 async fn a_migration_that_is_killed_goes_on() -> Result<()> {
-    let Some(url) = database("a_migration_that_is_killed_goes_on").await? else { return Ok(()) };
+    let Some(database) = database("a_migration_that_is_killed_goes_on").await? else { return Ok(()) };
+    let url = database.url.clone();
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let seeded = seed(&data, 5_000).await?;
@@ -335,7 +344,7 @@ async fn after_a_restore_clients_start_from_a_snapshot() -> Result<()> {
 async fn after_a_restore_into_postgresql_clients_start_from_a_snapshot() -> Result<()> {
     let test = "after_a_restore_into_postgresql_clients_start_from_a_snapshot";
     match database(test).await? {
-        Some(url) => clients_are_reset(Some(&url)).await,
+        Some(database) => clients_are_reset(Some(&database.url)).await,
         None => Ok(()),
     }
 }

@@ -14,18 +14,17 @@ const SCOPES: &str = "client,channels:history,channels:read,channels:write,chat:
                       reactions:write,rtm:stream,team:read,users:read";
 
 /// The owner of a second workspace.
-struct Stranger {
+pub(crate) struct Stranger {
     workspace: String,
     user: String,
-    general: String,
-    token: String,
+    pub(crate) general: String,
+    pub(crate) token: String,
 }
 
-/// Adds a workspace to a seeded store that nobody serves. There is no command for it yet, so this is the
-/// one place where a test reaches behind the binary.
-async fn add_workspace(data: &str) -> Result<Stranger> {
-    let config = Config { data: data.to_owned(), ..Config::default() };
-    let (mut log, _held) = server::stores::open(&config).await?.into_log(0)?;
+/// Adds a workspace to one of the databases of a seeded store that nobody serves. The command that makes one
+/// gives its owner no token, so this is the one place where a test reaches behind the binary.
+pub(crate) async fn add_workspace(config: &Config, shard: usize) -> Result<Stranger> {
+    let (mut log, _held) = server::stores::open(config).await?.into_log(shard)?;
     let workspace = WorkspaceId::from_random(getrandom::u64()?);
     let (user, general) = (UserId::from_random(getrandom::u64()?), ChannelId::from_random(getrandom::u64()?));
     let owner = NewPerson {
@@ -77,7 +76,8 @@ async fn nothing_crosses_between_two_workspaces() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let seeded = seed(&data, 0).await?;
-    let stranger = add_workspace(data.to_str().context("path")?).await?;
+    let config = Config { data: data.to_str().context("path")?.to_owned(), ..Config::default() };
+    let stranger = add_workspace(&config, 0).await?;
     let server = Sandbox::on(&data, seeded).await?;
     let (ann, theirs) = (server.person(0)?, server.api(&stranger.token));
     let me = theirs.ok("auth.test", &[]).await?;

@@ -31,6 +31,8 @@ const IDLE_TIMEOUT_MS: u32 = 5_000;
 const DECIDE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a commit may take before its outcome counts as unknown.
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
+/// How long a rollback may take before the connection is given up.
+const ROLLBACK_WITHIN: Duration = Duration::from_secs(2);
 /// Batches between two trims of the log of commits.
 const TRIM_EVERY: u64 = 500;
 /// How long the log of commits goes back, seconds: longer than any commit takes, and than any process sleeps.
@@ -63,7 +65,7 @@ impl PostgresLog {
                 // server rolls back.
                 let usable = matches!(&failed, Failed::Refused(_))
                     || matches!(&failed, Failed::Before(failure) if failure.remedy() != Remedy::Reconnect);
-                if usable && connection.client.batch_execute("ROLLBACK").await.is_ok() {
+                if usable && rolled_back(&connection).await {
                     self.connection = Some(connection);
                 }
                 return Err(failed);
@@ -84,6 +86,11 @@ impl PostgresLog {
         self.connection = Some(connection);
         Ok(outcomes)
     }
+}
+
+/// Rolls back; false when that was not answered.
+async fn rolled_back(connection: &Connection) -> bool {
+    matches!(timeout(ROLLBACK_WITHIN, connection.client.batch_execute("ROLLBACK")).await, Ok(Ok(())))
 }
 
 /// All of a transaction but its commit.
