@@ -9,6 +9,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     errors::Failure,
+    health::StoreHealth,
     limits::{Limits, retry_after_s},
     marks::Marks,
     methods::{METHODS, Method},
@@ -49,6 +50,8 @@ pub struct App {
     pub strangers_bodies: Semaphore,
     /// Metrics.
     pub metrics: ApiMetrics,
+    /// Whether the databases answer.
+    pub health: StoreHealth,
     methods: HashMap<&'static str, &'static Method>,
     limits: Limits<RateKey>,
 }
@@ -65,6 +68,7 @@ impl App {
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
             metrics: deps.metrics.register("api", ApiMetrics::register),
+            health: deps.metrics.register("store", StoreHealth::register),
             methods: METHODS.iter().map(|method| (method.name, method)).collect(),
             limits: Limits::default(),
             config,
@@ -84,7 +88,7 @@ impl App {
     /// # Errors
     /// `ratelimited`.
     pub fn check_rate(&self, method: &'static Method, principal: &Principal) -> Result<(), Failure> {
-        if rates::is_shed(method.name, self.deps.appender.waiting()) {
+        if rates::is_shed(method.name, self.deps.appender.waiting_for(principal.workspace)) {
             return Err(Failure::rate_limited(SHED_RETRY_AFTER_S));
         }
         let Some((key, rate)) =

@@ -4,9 +4,11 @@
 //! It owns everything that follows a commit. A request only waits for its outcome: one that goes away
 //! strands nothing. The batch needs no timer: it is whatever queued meanwhile (self-clocking group commit).
 
-use model::{Micros, SessionId, TraceId};
+use std::sync::Arc;
+
+use model::{Micros, SessionId, TraceId, WorkspaceId};
 use runtime::Clock;
-use store::{Cause, CommitError, Done, Log, Outcome, Refusal, Write};
+use store::{Cause, CommitError, Directory, Done, Log, Outcome, Refusal, Write, WriteKind};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
@@ -53,10 +55,12 @@ pub enum WriteError {
     Unknown,
 }
 
-/// Where requests put their writes. Cheap to clone.
-#[derive(Debug, Clone)]
+/// Where requests put their writes: a queue for each shard. Cheap to clone.
+#[derive(Clone)]
 pub struct Appender {
-    queue: mpsc::Sender<Item>,
+    queues: Arc<[mpsc::Sender<Item>]>,
+    /// Which queue is a workspace's, when there are several.
+    directory: Option<Arc<Directory>>,
 }
 
 /// A write that waits for its outcome.
@@ -68,11 +72,19 @@ pub struct Item {
 }
 
 impl Appender {
-    /// Makes the queue; a [`Batcher`] takes from the other end.
+    /// Makes the queue of a store; a [`Batcher`] takes from the other end.
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<Item>) {
         let (queue, items) = mpsc::channel(QUEUE_ITEMS_MAX);
-        (Self { queue }, items)
+        (Self { queues: Arc::new([queue]), directory: None }, items)
+    }
+
+    /// Makes a queue for each shard of a directory, in its order.
+    #[must_use]
+    pub fn sharded(directory: Arc<Directory>) -> (Self, Vec<mpsc::Receiver<Item>>) {
+        let (queues, items): (Vec<_>, Vec<_>) =
+            directory.shards().iter().map(|_| mpsc::channel(QUEUE_ITEMS_MAX)).unzip();
+        (Self { queues: queues.into(), directory: Some(directory) }, items)
     }
 
     /// Queues a write and waits for its outcome. A caller that goes away strands nothing: the write and its
@@ -81,8 +93,27 @@ impl Appender {
     /// # Errors
     /// [`WriteError`].
     pub async fn write(&self, write: Write, context: WriteContext) -> Result<Done, WriteError> {
+        let Some(directory) = &self.directory else { return self.queue(0, write, context).await };
+        let place = place(directory, &write).await?;
+        let again = write.clone();
+        match self.queue(place, write, context).await {
+            // It has moved since we looked: look again, once.
+            Err(WriteError::Refused(Refusal::NotHere)) => {
+                directory.forget(again.workspace);
+                let now = self::place(directory, &again).await?;
+                if now == place {
+                    return Err(Refusal::NotHere.into());
+                }
+                self.queue(now, again, context).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn queue(&self, place: usize, write: Write, context: WriteContext) -> Result<Done, WriteError> {
+        let queue = self.queues.get(place).ok_or(Refusal::NotHere)?;
         let (reply, outcome) = oneshot::channel();
-        match self.queue.try_send(Item { write, context, reply }) {
+        match queue.try_send(Item { write, context, reply }) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
                 return Err(WriteError::Overloaded { retry_after_s: RETRY_AFTER_S });
@@ -95,11 +126,40 @@ impl Appender {
         outcome.await.unwrap_or(Err(WriteError::Unknown))
     }
 
-    /// Writes that wait now.
+    /// Writes that wait now, in the longest queue.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        QUEUE_ITEMS_MAX - self.queue.capacity()
+        self.queues.iter().map(waiting).max().unwrap_or_default()
     }
+
+    /// Writes that wait now in the queue of a workspace: another's shard may be in trouble, this one's not.
+    #[must_use]
+    pub fn waiting_for(&self, workspace: WorkspaceId) -> usize {
+        let place = match &self.directory {
+            None => Some(0),
+            Some(directory) => directory.known(workspace),
+        };
+        place.and_then(|place| self.queues.get(place)).map(waiting).unwrap_or_default()
+    }
+}
+
+fn waiting(queue: &mpsc::Sender<Item>) -> usize {
+    QUEUE_ITEMS_MAX - queue.capacity()
+}
+
+/// The shard of a write.
+async fn place(directory: &Directory, write: &Write) -> Result<usize, WriteError> {
+    let place = match &write.kind {
+        WriteKind::CreateWorkspace { domain, only_first, .. } => {
+            directory.place(write.workspace, domain, *only_first).await
+        }
+        _ => directory.find(write.workspace).await.map(|place| place.ok_or(Refusal::NotHere)),
+    };
+    let unavailable = |error| {
+        warn!(%error, "the shard of a write is not known");
+        WriteError::NotWritten { cause: Cause::Unavailable }
+    };
+    Ok(place.map_err(unavailable)??)
 }
 
 /// The log failed for good: the process must not acknowledge anything any more (I10).

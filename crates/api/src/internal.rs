@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{MessageText, Position, SessionId, Topic, TraceId, Ts};
+use model::{HeadRead, MessageText, SessionId, Topic, TraceId, Ts};
 use rpc::{
     Actor, Audience, Boot, BootError, Call, CallError, EventsPage, EventsRequest, Protocol, RtmError,
     RtmSend, RtmSent, Web,
@@ -122,7 +122,7 @@ impl Web for Internal {
         })
     }
 
-    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
+    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<HeadRead>, CallError> {
         self.store().heads(&topics).await.map_err(failed)
     }
 

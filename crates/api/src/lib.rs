@@ -16,6 +16,7 @@ pub mod content;
 pub mod cursor;
 pub mod errors;
 pub mod files;
+pub mod health;
 pub mod internal;
 pub mod limits;
 pub mod marks;

@@ -9,7 +9,7 @@ use std::{
 
 use model::{Epoch, Head, NodeId, Position, Seq, Topic, TraceId, WriteTimes};
 use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_DEFAULT};
-use store::Store;
+use store::Sweep;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -68,8 +68,6 @@ pub struct Publisher {
     pub node: NodeId,
     /// The role that finds the owners.
     pub admin: Arc<dyn Admin>,
-    /// Where the sweep looks.
-    pub store: Arc<dyn Store>,
     /// Memory of write times.
     pub journeys: Journeys,
 }
@@ -100,9 +98,9 @@ impl Publisher {
         }
     }
 
-    /// Announces the heads of recently changed topics until the drain.
-    pub async fn sweep(self: Arc<Self>, drain: CancellationToken) {
-        let mut sweep = self.store.sweep();
+    /// Announces the heads of topics that changed in one store, whichever process wrote to them, until the
+    /// drain.
+    pub async fn sweep(self: Arc<Self>, mut sweep: Box<dyn Sweep>, drain: CancellationToken) {
         let mut recent = VecDeque::new();
         let mut ticks = tokio::time::interval(SWEEP_PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

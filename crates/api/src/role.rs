@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::NodeId;
 use rpc::{Admin, Adopt};
-use runtime::{Clock, HttpLimits, Tasks, telemetry::Metrics};
+use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use store::Store;
 use tokio::net::TcpListener;
 
@@ -80,5 +80,8 @@ pub async fn run(config: Config, deps: Deps, listener: TcpListener, tasks: Tasks
 /// As [`run`], for who also needs the internal API ([`crate::internal::Internal`]) of the same role.
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     let (http, tasks) = (app.config.http, app.tasks.clone());
+    let (health, store) = (app.health.clone(), Arc::clone(&app.deps.store));
+    let watching = health.watch(store, tasks.drain().clone());
+    tasks.spawn("store health", OnEnd::Stop, watching);
     runtime::http::serve(listener, http, router::router(app), &tasks).await;
 }

@@ -1,6 +1,6 @@
 //! Paths.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -12,9 +12,6 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use rpc::Protocol;
 
 use crate::{app::App, call::call, files, sockets, tickets};
-
-/// The store must answer `/readyz` within this time.
-const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that this role serves.
 pub fn router(app: Arc<App>) -> Router {
@@ -49,15 +46,14 @@ async fn rtm_socket(State(app): State<Arc<App>>, request: Request<Body>) -> Resp
     sockets::upgrade(app, Protocol::Rtm, request).await
 }
 
-/// Ready: not draining, and the store answers.
-async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+/// Ready: not draining, and a store is well.
+async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, String) {
     if app.tasks.drain().is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
-    match tokio::time::timeout(READY_TIMEOUT, app.deps.store.workspaces()).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ok\n"),
-        Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the store failed\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store is slow\n"),
+    match app.health.ready() {
+        Ok(lines) => (StatusCode::OK, lines),
+        Err(lines) => (StatusCode::SERVICE_UNAVAILABLE, lines),
     }
 }
 

@@ -52,8 +52,8 @@ impl Web for Empty {
         Err(BootError::Ticket)
     }
 
-    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
-        Ok(vec![Some(Position::START); topics.len()])
+    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<model::HeadRead>, CallError> {
+        Ok(vec![model::HeadRead::At(Position::START); topics.len()])
     }
 
     async fn events(&self, _: &Call, _: EventsRequest) -> Result<EventsPage, CallError> {

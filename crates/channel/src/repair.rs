@@ -4,9 +4,13 @@
 //! cost a few calls. Holes are read by a few readers; each waits a moment first, since what is missing is
 //! usually under way. Both repeat with growing pauses until `web` answers.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    time::Duration,
+};
 
-use model::{Position, Topic};
+use model::{HeadRead, Position, Topic};
 use rpc::{EventsPage, EventsRequest};
 use tokio::{
     sync::{Notify, futures::Notified},
@@ -43,6 +47,8 @@ pub(crate) enum Repair {
 pub(crate) struct Repairs {
     /// Topics of unknown head.
     unknown: Lock<Vec<Topic>>,
+    /// Topics whose store could not be asked, by when they are asked for again. Ascending: the wait is one.
+    later: Lock<VecDeque<(Instant, Vec<Topic>)>>,
     unknown_added: Notify,
     learned: Notify,
     /// Topics with a hole, by when it is to be read.
@@ -60,6 +66,7 @@ impl Repairs {
     pub(crate) fn new(failed: &CancellationToken) -> Self {
         Self {
             unknown: Lock::new(Vec::new(), failed.clone()),
+            later: Lock::new(VecDeque::new(), failed.clone()),
             unknown_added: Notify::new(),
             learned: Notify::new(),
             holes: Lock::new(Holes::default(), failed.clone()),
@@ -71,6 +78,37 @@ impl Repairs {
     pub(crate) fn learn(&self, topic: Topic) {
         self.unknown.lock().push(topic);
         self.unknown_added.notify_one();
+    }
+
+    /// Heads could not be told now: they are asked for again after a while.
+    fn ask_later(&self, topics: Vec<Topic>, wait: Duration) {
+        self.later.lock().push_back((Instant::now() + wait, topics));
+    }
+
+    /// Takes the topics that are to be asked for: new ones, and those whose while has passed.
+    fn take_unknown(&self) -> Vec<Topic> {
+        let mut unknown = self.unknown.lock();
+        let mut later = self.later.lock();
+        while later.front().is_some_and(|(due, _)| *due <= Instant::now()) {
+            unknown.extend(later.pop_front().into_iter().flat_map(|(_, topics)| topics));
+        }
+        let rest = unknown.len().saturating_sub(HEADS_MAX);
+        unknown.split_off(rest)
+    }
+
+    /// Waits until there may be topics to ask for.
+    async fn some_unknown(&self) {
+        let due = self.later.lock().front().map(|(due, _)| *due);
+        let due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = self.unknown_added.notified() => {}
+        }
     }
 
     /// Tells when heads were learned.
@@ -136,24 +174,32 @@ impl Host {
         let mut asked: Vec<Topic> = Vec::new();
         loop {
             if asked.is_empty() {
-                let mut unknown = self.repairs.unknown.lock();
-                let rest = unknown.len().saturating_sub(HEADS_MAX);
-                asked = unknown.split_off(rest);
+                asked = self.repairs.take_unknown();
             }
             if asked.is_empty() {
-                self.repairs.unknown_added.notified().await;
+                self.repairs.some_unknown().await;
                 continue;
             }
             let call = self.call(self.config.web_timeout);
             let answer = timeout(self.config.web_timeout, self.deps.web.heads(&call, asked.clone())).await;
             match answer {
                 Ok(Ok(heads)) if heads.len() == asked.len() => {
+                    let mut later = Vec::new();
                     for (topic, head) in asked.drain(..).zip(heads) {
-                        self.learn_head(topic, head);
+                        match head {
+                            HeadRead::At(head) => self.learn_head(topic, Some(head)),
+                            HeadRead::Absent => self.learn_head(topic, None),
+                            HeadRead::Later => later.push(topic),
+                        }
                     }
                     self.metrics.heads.inc();
                     self.repairs.learned.notify_waiters();
                     pause.reset();
+                    if !later.is_empty() {
+                        // Another store's topics do not wait for those of one that does not answer.
+                        self.metrics.heads_failed.inc();
+                        self.repairs.ask_later(later, self.config.retry_max);
+                    }
                 }
                 failed => {
                     self.metrics.heads_failed.inc();

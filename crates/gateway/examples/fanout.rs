@@ -85,8 +85,8 @@ impl Web for World {
             ],
         })
     }
-    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
-        Ok(vec![None; topics.len()])
+    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<model::HeadRead>, CallError> {
+        Ok(vec![model::HeadRead::Absent; topics.len()])
     }
     async fn events(&self, _: &Call, request: EventsRequest) -> Result<EventsPage, CallError> {
         // Nothing is kept here: whoever missed something goes on from now.

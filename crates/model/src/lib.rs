@@ -18,7 +18,7 @@ pub use event::{Event, EventKind, Head, Parent, ReactionChange, WriteTimes};
 pub use id::{AppId, BotId, ChannelId, IdError, SessionId, Topic, TopicId, TopicKind, UserId, WorkspaceId};
 pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
 pub use node::{Epoch, NodeId, SlotName, TraceId};
-pub use position::{Generation, Micros, Position, Seq, Ts};
+pub use position::{Generation, HeadRead, Micros, Position, Seq, Ts};
 pub use principal::{Credential, CredentialId, Principal, Role, Scopes};
 pub use text::{MessageText, TextError};
 pub use user::{User, UserKind, Workspace};

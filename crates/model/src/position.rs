@@ -66,6 +66,23 @@ impl Position {
     pub const START: Self = Self { generation: Generation::FIRST, seq: Seq::ZERO };
 }
 
+/// What is known of a topic's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeadRead {
+    /// It is here.
+    At(Position),
+    /// There is no such topic.
+    Absent,
+    /// The store that holds it cannot be asked now.
+    Later,
+}
+
+impl From<Option<Position>> for HeadRead {
+    fn from(head: Option<Position>) -> Self {
+        head.map_or(Self::Absent, Self::At)
+    }
+}
+
 /// Slack's message id: microseconds since 1970, strictly increasing inside a channel. Never a float.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ts(i64);

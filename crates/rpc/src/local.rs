@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{CredentialId, Head, NodeId, Position, Seq, SlotName, Topic};
+use model::{CredentialId, Head, HeadRead, NodeId, Seq, SlotName, Topic};
 use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
 
 use crate::{
@@ -192,7 +192,7 @@ impl Web for Local<dyn Web> {
     async fn boot(&self, call: &Call, ticket: String, origin: Option<String>) -> Result<Boot, BootError> {
         self.call(call, |to, call| async move { to.boot(&call, ticket, origin).await }).await?
     }
-    async fn heads(&self, call: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
+    async fn heads(&self, call: &Call, topics: Vec<Topic>) -> Result<Vec<HeadRead>, CallError> {
         self.call(call, |to, call| async move { to.heads(&call, topics).await }).await?
     }
     async fn events(&self, call: &Call, request: EventsRequest) -> Result<EventsPage, CallError> {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use model::{
-    AppId, BotId, CredentialId, Head, Micros, NodeId, Position, Seq, SessionId, SlotName, Topic, TopicId,
-    UserId, WorkspaceId,
+    AppId, BotId, CredentialId, Head, HeadRead, Micros, NodeId, Position, Seq, SessionId, SlotName, Topic,
+    TopicId, UserId, WorkspaceId,
 };
 
 use crate::{Call, CallError, Delivery, EventRecord, Protocol, Reply, Signal};
@@ -136,11 +136,11 @@ pub trait Web: Send + Sync {
     /// [`BootError`].
     async fn boot(&self, call: &Call, ticket: String, origin: Option<String>) -> Result<Boot, BootError>;
 
-    /// Heads of topics, in the order asked. `None`: no such topic.
+    /// Heads of topics, in the order asked, each answered on its own.
     ///
     /// # Errors
     /// [`CallError`].
-    async fn heads(&self, call: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError>;
+    async fn heads(&self, call: &Call, topics: Vec<Topic>) -> Result<Vec<HeadRead>, CallError>;
 
     /// Reads events of a topic after a position, as their content is now.
     ///

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{Config, LogFormat, RateLimits, Role},
+    config::{Config, LogFormat, RateLimits, Role, Shard},
     control_socket, node, seed,
 };
 
@@ -64,6 +64,9 @@ struct Overrides {
     /// The store: `sqlite` (embedded) or postgres://…
     #[arg(long)]
     store: Option<String>,
+    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
+    #[arg(long)]
+    shard: Vec<Shard>,
     /// Roles of this process, comma-separated
     #[arg(long, value_delimiter = ',')]
     roles: Option<Vec<Role>>,
@@ -76,6 +79,9 @@ struct Seed {
     /// The store: `sqlite` (embedded) or postgres://…
     #[arg(long)]
     store: Option<String>,
+    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
+    #[arg(long)]
+    shard: Vec<Shard>,
     /// Directory of everything durable
     #[arg(long)]
     data: Option<String>,
@@ -177,6 +183,9 @@ fn load(source: &Source, overrides: &Overrides) -> anyhow::Result<Config> {
     set(&mut config.listen, &overrides.listen);
     set(&mut config.public_url, &overrides.public_url);
     set(&mut config.store, &overrides.store);
+    if !overrides.shard.is_empty() {
+        config.shards.clone_from(&overrides.shard);
+    }
     if let Some(limits) = overrides.rate_limits {
         config.rate_limits = limits;
     }
@@ -212,8 +221,12 @@ fn serve(command: &Serve) -> anyhow::Result<()> {
 
 impl Seed {
     fn run(&self) -> anyhow::Result<()> {
-        let overrides =
-            Overrides { data: self.data.clone(), store: self.store.clone(), ..Overrides::default() };
+        let overrides = Overrides {
+            data: self.data.clone(),
+            store: self.store.clone(),
+            shard: self.shard.clone(),
+            ..Overrides::default()
+        };
         let config = load(&self.source, &overrides)?;
         let document = runtime()?.block_on(seed::seed(&config, self.members))?;
         if self.json {

@@ -21,6 +21,8 @@ const NOT_KEYS: [&str; 8] = [
     "PARLANCE_URL",
 ];
 const PREFIX: &str = "PARLANCE_";
+/// The one key that no variable can hold.
+const SHARDS: &str = "PARLANCE_SHARDS";
 
 /// What an operator can set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,11 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// The store: `sqlite` is the embedded one, in the data directory; or `postgres://user@host/database`.
     pub store: String,
+    /// Several PostgreSQL databases instead of `store`, each with some of the workspaces. In the file
+    /// `[[shards]]` with `name`, `store`, and `accepts_new = false` for one that gets no new workspaces.
+    pub shards: Vec<Shard>,
+    /// Connections that read at once, per process and database. Default 8; one more writes.
+    pub store_readers: usize,
     /// The roles of this process. All of them, until they can be reached over a network.
     pub roles: Vec<Role>,
     /// Slots of the ring.
@@ -50,6 +57,33 @@ pub struct Config {
     pub gateway: Gateway,
     /// Seconds that a drain may take, goodbyes to all sockets included.
     pub drain_s: u64,
+}
+
+/// One of several databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// What logs and metrics call it. It may change.
+    pub name: String,
+    /// Its address, postgres://…
+    pub store: String,
+    /// New workspaces may be put on it.
+    #[serde(default = "yes")]
+    pub accepts_new: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+
+    /// Reads `NAME=postgres://…`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, store) = text.split_once('=').ok_or("a shard is NAME=postgres://…")?;
+        Ok(Self { name: name.to_owned(), store: store.to_owned(), accepts_new: true })
+    }
 }
 
 /// Limits of app tokens.
@@ -133,6 +167,8 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             rate_limits: RateLimits::Slack,
             store: "sqlite".to_owned(),
+            shards: Vec::new(),
+            store_readers: store::postgres::READERS_DEFAULT,
             roles: Role::ALL.to_vec(),
             slots: cluster::shell::SLOTS_DEFAULT,
             log: Log::default(),
@@ -183,6 +219,9 @@ impl Config {
             if !name.starts_with(PREFIX) || NOT_KEYS.contains(&name.as_str()) {
                 continue;
             }
+            if name == SHARDS {
+                bail!("{SHARDS}: shards are named in the file or with --shard NAME=postgres://…");
+            }
             let Some((path, default)) = known.get(&name) else {
                 bail!("{name} is no key of the configuration (see `parlance config default`)");
             };
@@ -218,6 +257,15 @@ impl Config {
             self.store == "sqlite" || crate::stores::is_postgres(&self.store),
             "store: neither `sqlite` (the embedded one, in the data directory) nor an address postgres://…"
         );
+        if crate::stores::is_postgres(&self.store) {
+            store::postgres::check_address(&self.store).context("store")?;
+        }
+        self.check_shards()?;
+        ensure!(
+            (1..=1_000).contains(&self.store_readers),
+            "store_readers: 1 to 1000, got {}",
+            self.store_readers
+        );
         let mut roles = self.roles.clone();
         roles.sort();
         roles.dedup();
@@ -240,6 +288,38 @@ impl Config {
             self.gateway.session_queue_bytes_max
         );
         ensure!(self.drain_s <= 3_600, "drain_s: at most 3600, got {}", self.drain_s);
+        Ok(())
+    }
+
+    fn check_shards(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.shards.is_empty() || self.store == Self::default().store,
+            "shards: with them `store` means nothing; name it as one of them"
+        );
+        for (number, shard) in self.shards.iter().enumerate() {
+            let key = format!("shards[{number}]");
+            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            ensure!(
+                (1..=40).contains(&shard.name.len()) && shard.name.chars().all(good),
+                "{key}.name: 1 to 40 letters, digits, - and _, got {:?}",
+                shard.name
+            );
+            let before = self.shards.get(..number).unwrap_or_default();
+            ensure!(
+                before.iter().all(|other| other.name != shard.name),
+                "{key}.name: there is another {}",
+                shard.name
+            );
+            ensure!(
+                before.iter().all(|other| other.store != shard.store),
+                "{key}.store: {} has the same address as another",
+                shard.name
+            );
+            ensure!(crate::stores::is_postgres(&shard.store), "{key}.store: no address postgres://…");
+            store::postgres::check_address(&shard.store).with_context(|| format!("{key}.store"))?;
+        }
+        let open = self.shards.iter().any(|shard| shard.accepts_new);
+        ensure!(self.shards.is_empty() || open, "shards: none of them accepts new workspaces");
         Ok(())
     }
 

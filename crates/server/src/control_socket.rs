@@ -221,9 +221,14 @@ pub async fn reset_password(config: &Config, email: &str, team: Option<&str>) ->
         Some(Answer::Password(password)) => Ok(password),
         Some(_) => bail!("the server gave another answer"),
         None => {
-            let Opened { mut log, store, data: _held } = stores::open(config).await?;
-            let (workspace, user) = find(&*store, email, team).await?;
+            let opened = stores::open(config).await?;
+            let (workspace, user) = find(&*opened.store, email, team).await?;
             let (password, writes) = new_password(&workspace, &user)?;
+            let place = match &opened.directory {
+                None => 0,
+                Some(directory) => directory.find(workspace.id).await?.context("no such workspace")?,
+            };
+            let (mut log, _held) = opened.into_log(place)?;
             let outcomes = log.commit(writes, Clock::system().now_us()).await?;
             for outcome in outcomes {
                 outcome.result?;

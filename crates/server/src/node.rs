@@ -23,7 +23,7 @@ use crate::{
     cli::say,
     config::{Config, RateLimits},
     control_socket,
-    stores::{self, Opened},
+    stores::{self, Opened, OpenedShard},
 };
 
 /// Connections that may wait to be accepted.
@@ -103,7 +103,7 @@ impl Node {
         let listener = listen(address).with_context(|| format!("listen: {address}"))?;
         let url = format!("http://{}", listener.local_addr()?);
         let data = std::path::Path::new(&config.data);
-        let Opened { log, store, data: held } = stores::open(config).await?;
+        let Opened { shards, store, directory, data: held } = stores::open(config).await?;
 
         let (front, back) = (Tasks::new(), Tasks::new());
         let (clock, metrics) = (Clock::system(), Metrics::default());
@@ -113,7 +113,13 @@ impl Node {
 
         let control = control(config, incarnation, &back)?;
         let web = Local::<dyn Web>::unbound("web", Handle::current());
-        let (appender, items) = Appender::new();
+        let (appender, items) = match directory {
+            Some(directory) => Appender::sharded(directory),
+            None => {
+                let (appender, items) = Appender::new();
+                (appender, vec![items])
+            }
+        };
         let journeys = Journeys::default();
         let gateway =
             gateway(config, incarnation, &web, &channels, &gateways, &control, (&clock, &metrics), &front)?;
@@ -132,13 +138,9 @@ impl Node {
             slot_deps,
             &back,
         );
-        let publisher = Publisher {
-            node: node.clone(),
-            admin: Arc::clone(&admin),
-            store: Arc::clone(&store),
-            journeys: journeys.clone(),
-        };
-        write_path(log, items, publisher, &clock, &back)?;
+        let publisher =
+            Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
+        write_paths(shards.into_iter().zip(items), publisher, &clock, &back)?;
 
         let deps = api::role::Deps {
             node,
@@ -259,16 +261,36 @@ fn admin(
     Local::new("admin", admin::role::start(admin::role::Config::default(), deps, tasks), Handle::current())
 }
 
-/// The appender on a thread of its own, the publisher and the sweep as tasks.
-fn write_path(
-    log: Box<dyn store::Log>,
-    items: mpsc::Receiver<api::appender::Item>,
+/// For each shard an appender and a sweep; one publisher for all.
+fn write_paths(
+    shards: impl Iterator<Item = (OpenedShard, mpsc::Receiver<api::appender::Item>)>,
     publisher: Publisher,
     clock: &Clock,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let (committed, batches) = mpsc::channel(BATCHES_MAX);
-    let batcher = Batcher::new(log, clock.clone(), committed);
+    let publisher = Arc::new(publisher);
+    for (OpenedShard { log, store }, items) in shards {
+        write_path(Batcher::new(log, clock.clone(), committed.clone()), items, tasks)?;
+        let sweep = Arc::clone(&publisher).sweep(store.sweep(), tasks.drain().clone());
+        tasks.spawn("sweep", OnEnd::Stop, sweep);
+    }
+    let drain = tasks.drain().clone();
+    tasks.spawn("publisher", OnEnd::Stop, async move {
+        tokio::select! {
+            () = publisher.run(batches) => {}
+            () = drain.cancelled() => {}
+        }
+    });
+    Ok(())
+}
+
+/// An appender on a thread of its own.
+fn write_path(
+    batcher: Batcher,
+    items: mpsc::Receiver<api::appender::Item>,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
     let (alive, ended) = tokio::sync::oneshot::channel::<()>();
     std::thread::Builder::new().name("appender".to_owned()).spawn(move || {
         // Dropped when the thread ends, by a panic too: the process stops then.
@@ -286,15 +308,6 @@ fn write_path(
     tasks.spawn("appender", OnEnd::Stop, async move {
         tokio::select! {
             _ = ended => {}
-            () = drain.cancelled() => {}
-        }
-    });
-    let publisher = Arc::new(publisher);
-    tasks.spawn("sweep", OnEnd::Stop, Arc::clone(&publisher).sweep(tasks.drain().clone()));
-    let drain = tasks.drain().clone();
-    tasks.spawn("publisher", OnEnd::Stop, async move {
-        tokio::select! {
-            () = publisher.run(batches) => {}
             () = drain.cancelled() => {}
         }
     });

@@ -19,7 +19,7 @@ use store::{By, Done, Log, NewCredential, NewPerson, SecretHash, Write, WriteKin
 use crate::{
     config::Config,
     seed_story::{self, Line},
-    stores::{self, Opened},
+    stores,
 };
 
 /// Name of the file in the data directory.
@@ -146,10 +146,12 @@ pub async fn seed(config: &Config, members: u32) -> anyhow::Result<Document> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| file.display().to_string()),
     }
-    let Opened { log, store, data: _held } = stores::open(config).await?;
-    if !store.workspaces().await?.is_empty() {
+    let opened = stores::open(config).await?;
+    if !opened.store.workspaces().await?.is_empty() {
         bail!("the store of {} holds a workspace that `parlance seed` did not make", data.display());
     }
+    // The first workspace goes to the first shard.
+    let (log, _held) = opened.into_log(0)?;
     let document = Seeder::new(log)?.run(members).await?;
     save(&file, &document)?;
     Ok(document)

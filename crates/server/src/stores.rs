@@ -1,19 +1,46 @@
-//! Opens the store that the configuration names.
+//! Opens the store that the configuration names: the embedded one, one PostgreSQL, or several shards.
 
 use std::{path::Path, sync::Arc};
 
-use store::{DataDir, Log, Store};
+use anyhow::Context;
+use store::{DataDir, Directory, Log, Shard, ShardedStore, Store, postgres};
 
 use crate::config::Config;
 
 /// An open store.
 pub struct Opened {
-    /// The write side.
-    pub log: Box<dyn Log>,
-    /// The read side.
+    /// Its databases: one, or as many as there are shards.
+    pub shards: Vec<OpenedShard>,
+    /// The read side of all of them.
     pub store: Arc<dyn Store>,
+    /// Who lives where, when there are several.
+    pub directory: Option<Arc<Directory>>,
     /// The data directory, when the store itself does not hold it.
     pub data: Option<DataDir>,
+}
+
+/// One database.
+pub struct OpenedShard {
+    /// Its write side.
+    pub log: Box<dyn Log>,
+    /// Its read side.
+    pub store: Arc<dyn Store>,
+}
+
+impl Opened {
+    fn one(log: Box<dyn Log>, store: Arc<dyn Store>, data: Option<DataDir>) -> Self {
+        let shard = OpenedShard { log, store: Arc::clone(&store) };
+        Self { shards: vec![shard], store, directory: None, data }
+    }
+
+    /// The write side of the database that `place` names among the shards.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn into_log(self, place: usize) -> anyhow::Result<(Box<dyn Log>, Option<DataDir>)> {
+        let shard = self.shards.into_iter().nth(place).context("no such shard")?;
+        Ok((shard.log, self.data))
+    }
 }
 
 /// Whether `store` names PostgreSQL.
@@ -22,17 +49,41 @@ pub fn is_postgres(name: &str) -> bool {
     name.starts_with("postgres://") || name.starts_with("postgresql://")
 }
 
-/// Opens it: the embedded one in the data directory, or PostgreSQL. Call it inside a runtime.
+/// Opens it. Call it inside a runtime. A single store must be there; of several shards some may be away, and
+/// are used when they come.
 ///
 /// # Errors
 /// A sentence for the operator.
 pub async fn open(config: &Config) -> anyhow::Result<Opened> {
     let data = Path::new(&config.data);
+    if !config.shards.is_empty() {
+        let held = DataDir::hold(data)?;
+        return open_shards(config, held).await;
+    }
     if is_postgres(&config.store) {
         let held = DataDir::hold(data)?;
-        let (log, store) = store::postgres::open(&config.store, store::postgres::READERS_DEFAULT).await?;
-        return Ok(Opened { log: Box::new(log), store: Arc::new(store), data: Some(held) });
+        let (log, store) = postgres::open(&config.store, config.store_readers).await?;
+        return Ok(Opened::one(Box::new(log), Arc::new(store), Some(held)));
     }
     let (log, store) = store::sqlite::open(data)?;
-    Ok(Opened { log: Box::new(log), store: Arc::new(store), data: None })
+    Ok(Opened::one(Box::new(log), Arc::new(store), None))
+}
+
+async fn open_shards(config: &Config, held: DataDir) -> anyhow::Result<Opened> {
+    let mut shards = Vec::with_capacity(config.shards.len());
+    let mut listed = Vec::with_capacity(config.shards.len());
+    for shard in &config.shards {
+        let opened = postgres::open_later(&shard.store, config.store_readers).await;
+        let (log, store) = opened.with_context(|| format!("shard {}", shard.name))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        listed.push(Shard {
+            name: shard.name.clone(),
+            store: Arc::clone(&store),
+            accepts_new: shard.accepts_new,
+        });
+        shards.push(OpenedShard { log: Box::new(log), store });
+    }
+    let directory = Arc::new(Directory::new(listed));
+    let store = Arc::new(ShardedStore::new(Arc::clone(&directory)));
+    Ok(Opened { shards, store, directory: Some(directory), data: Some(held) })
 }

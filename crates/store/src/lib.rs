@@ -2,11 +2,13 @@
 //!
 //! Two halves. [`Log`] is the write side: one per shard and process, fed batches by the appender; it
 //! decides each item in order and commits. [`Store`] is the read side: every method is one read
-//! transaction. `append` decides, `sql` speaks to the engine, one file per aggregate holds its rows.
+//! transaction. `append` decides, `query` reads, `sqlite` and `postgres` speak to the engines. [`Directory`] says
+//! which of several shards holds a workspace, and [`ShardedStore`] reads them as one.
 
 mod append;
 mod codec;
 mod data_dir;
+mod directory;
 pub mod error;
 mod heads;
 mod migrations;
@@ -14,11 +16,14 @@ pub mod postgres;
 mod query;
 pub mod read;
 mod rows;
+mod sharded;
 pub mod sqlite;
 mod tx;
 pub mod write;
 
 pub use data_dir::DataDir;
+pub use directory::{Directory, Placed, Shard};
 pub use error::{Cause, CommitError, OpenError, Refusal, StoreError};
 pub use read::*;
+pub use sharded::ShardedStore;
 pub use write::*;

@@ -21,6 +21,8 @@ pub use connection::Engine;
 pub use log::PostgresLog;
 pub use read::PostgresStore;
 
+use tracing::warn;
+
 use crate::OpenError;
 
 /// Connections that read at once, per process and database. Further reads wait their turn.
@@ -31,8 +33,28 @@ pub const READERS_DEFAULT: usize = 8;
 /// # Errors
 /// [`OpenError`]: unreachable, newer than this program, or refused.
 pub async fn open(url: &str, readers: usize) -> Result<(PostgresLog, PostgresStore), OpenError> {
+    let (log, store) = prepare(url, readers)?;
+    store.engine().migrate().await?;
+    Ok((log, store))
+}
+
+/// Opens a store that need not be there yet: as [`open`], but one that cannot be reached is migrated when it
+/// first can be, and fails until then.
+///
+/// # Errors
+/// [`OpenError`]: newer than this program, or no good address.
+pub async fn open_later(url: &str, readers: usize) -> Result<(PostgresLog, PostgresStore), OpenError> {
+    let (log, store) = prepare(url, readers)?;
+    match store.engine().migrate().await {
+        Ok(()) => {}
+        Err(error @ OpenError::Failed { .. }) => warn!(%error, "a store is not there yet"),
+        Err(error) => return Err(error),
+    }
+    Ok((log, store))
+}
+
+fn prepare(url: &str, readers: usize) -> Result<(PostgresLog, PostgresStore), OpenError> {
     let engine = Arc::new(Engine::new(address::Address::parse(url)?));
-    migrate::migrate(&engine).await?;
     let store = PostgresStore::new(Arc::clone(&engine), readers)?;
     Ok((PostgresLog::new(engine), store))
 }

@@ -17,6 +17,9 @@ macro_rules! implement_store {
             async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
                 $read!(self, query::accounts::workspace, id)
             }
+            async fn placement(&self, id: WorkspaceId) -> Result<Option<crate::Placement>, StoreError> {
+                $read!(self, query::accounts::placement, id)
+            }
             async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
                 let domain = domain.to_owned();
                 $read!(self, query::accounts::workspace_by_domain, &domain)
@@ -123,7 +126,7 @@ macro_rules! implement_store {
             ) -> Result<Vec<(TopicId, Position)>, StoreError> {
                 $read!(self, query::channels::topics, workspace, user)
             }
-            async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
+            async fn heads(&self, topics: &[Topic]) -> Result<Vec<model::HeadRead>, StoreError> {
                 let topics = topics.to_vec();
                 $read!(self, query::events::heads, &topics)
             }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use model::{
-    Channel, ChannelId, ChannelKind, CredentialId, Event, Head, Membership, Message, Micros, Position,
-    Principal, Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
+    Channel, ChannelId, ChannelKind, CredentialId, Event, Head, HeadRead, Membership, Message, Micros,
+    Position, Principal, Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
 };
 
 use crate::{SecretHash, StoreError};
@@ -15,6 +15,8 @@ pub trait Store: Send + Sync {
     async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError>;
     /// One workspace.
     async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError>;
+    /// Whether a workspace lives here. `None`: this store knows nothing of it.
+    async fn placement(&self, id: WorkspaceId) -> Result<Option<Placement>, StoreError>;
     /// One workspace by its domain.
     async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError>;
 
@@ -105,7 +107,7 @@ pub trait Store: Send + Sync {
         user: UserId,
     ) -> Result<Vec<(TopicId, Position)>, StoreError>;
     /// Heads of topics, in the order asked.
-    async fn heads(&self, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError>;
+    async fn heads(&self, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError>;
     /// Events of a topic after a position, oldest first, contents as they are now.
     async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError>;
     /// The position at which a message was posted.
@@ -119,12 +121,46 @@ pub trait Store: Send + Sync {
     /// Begins to watch which topics change.
     fn sweep(&self) -> Box<dyn Sweep>;
 
+    /// Whether each database of the store answers. Takes a second at most for one that does not.
+    async fn check(&self) -> Vec<ShardCheck>;
+
     /// Copies the store to a new file while it is in use. `progress` gets pages done and pages in all.
     async fn backup(
         &self,
         to: &std::path::Path,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<(), StoreError>;
+}
+
+/// Whether a database answers.
+#[derive(Debug)]
+pub struct ShardCheck {
+    /// Its name; `store` when there is one.
+    pub name: String,
+    /// Reads.
+    pub reads: Result<(), StoreError>,
+    /// Writes, as the last one found out; true before the first.
+    pub writes: bool,
+}
+
+/// What a store says of a workspace's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// Whether it is the place.
+    pub state: PlacementState,
+    /// Raised with each change of place: the higher one is newer.
+    pub version: u64,
+}
+
+/// Whether a store is a workspace's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlacementState {
+    /// It takes reads and writes.
+    Here,
+    /// It is on its way here or from here: reads only.
+    Moving,
+    /// It was here, and is somewhere else.
+    Gone,
 }
 
 /// Watches which topics change, whichever process wrote to them.

@@ -1,5 +1,7 @@
 //! Rows of messages, channels and users, read the same way by the decisions and by the reads.
 
+use std::collections::BTreeSet;
+
 use model::{
     Channel, ChannelId, Described, Message, MessageText, Position, Reaction, Replies, Seq, Topic, TopicId,
     Ts, User, UserId, UserKind, Workspace, WorkspaceId,
@@ -7,7 +9,7 @@ use model::{
 
 use crate::{
     StoreError, codec,
-    tx::{Row, Tx, params},
+    tx::{Row, Tx, Value, params},
 };
 
 /// A message and what its row holds besides.
@@ -31,17 +33,23 @@ impl StoredMessage {
     }
 }
 
-macro_rules! message_sql {
-    ($rest:literal) => {
+macro_rules! messages_sql {
+    ($($where:literal),+) => {
         concat!(
             "SELECT ts, seq, author, bot, app, look, subtype, subtype_data, body, blocks, attachments, metadata, \
              client_msg_id, thread, parent_author, shown, counts, edited_by, edited_at, reply_count, reply_latest, \
-             deleted, revision FROM messages WHERE workspace = $1 AND channel = $2 ",
-            $rest
+             deleted, revision FROM messages WHERE ",
+            $($where),+
         )
     };
 }
-pub(crate) use message_sql;
+
+macro_rules! message_sql {
+    ($rest:literal) => {
+        $crate::rows::messages_sql!("workspace = $1 AND channel = $2 ", $rest)
+    };
+}
+pub(crate) use {message_sql, messages_sql};
 
 /// Reads a row selected by [`message_sql`]; reactions and repliers come from [`hydrate`].
 pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage, StoreError> {
@@ -99,6 +107,35 @@ pub(crate) async fn load_message(
     Ok(stored.pop())
 }
 
+/// Many messages with everything, wherever they lie, in two round trips.
+pub(crate) async fn load_messages(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    wanted: &BTreeSet<Ts>,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let keys = |all: &mut dyn Iterator<Item = Ts>| -> Vec<Vec<Value>> {
+        all.map(|ts| params![workspace, channel, ts].into()).collect()
+    };
+    let sql = messages_sql!("(workspace, channel, ts) IN (VALUES $keys) ORDER BY ts");
+    let found = tx.query_keys(&[(sql, keys(&mut wanted.iter().copied()))]).await?;
+    let found = found.into_iter().flatten().map(|row| message(channel, row));
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    // Chunks are ordered in themselves.
+    found.sort_unstable_by_key(|stored| stored.message.ts);
+    let sql = "SELECT ts, name, usr FROM reactions WHERE (workspace, channel, ts) IN (VALUES $keys) \
+               AND removed = 0 ORDER BY ts, at, usr";
+    let reactions = (sql, keys(&mut found.iter().map(|stored| stored.message.ts)));
+    let sql = "SELECT thread, usr FROM thread_users WHERE (workspace, channel, thread) IN (VALUES $keys) \
+               AND replies > 0 ORDER BY thread, first_ts";
+    let parents = found.iter().filter(|stored| stored.reply_count > 0);
+    let repliers = (sql, keys(&mut parents.map(|stored| stored.message.ts)));
+    let mut answers = tx.query_keys(&[reactions, repliers]).await?.into_iter();
+    add_reactions(&mut found, answers.next().unwrap_or_default())?;
+    add_repliers(&mut found, answers.next().unwrap_or_default())?;
+    Ok(found)
+}
+
 /// Adds reactions and repliers. The messages should lie close together: what is between them is read too.
 pub(crate) async fn hydrate(
     tx: &mut dyn Tx,
@@ -121,14 +158,7 @@ pub(crate) async fn hydrate(
             &params![workspace, channel, low, high],
         )
         .await?;
-    for mut row in rows {
-        let (ts, name, user): (Ts, String, UserId) = (row.take()?, row.take()?, row.take()?);
-        let Some(stored) = find(messages, ts) else { continue };
-        match stored.message.reactions.iter_mut().find(|reaction| reaction.name == name) {
-            Some(reaction) => reaction.users.push(user),
-            None => stored.message.reactions.push(Reaction { name, users: vec![user] }),
-        }
-    }
+    add_reactions(messages, rows)?;
     let mut parents = messages.iter().filter(|stored| stored.reply_count > 0).map(|stored| stored.message.ts);
     let Some((low, high)) = bounds(&mut parents) else { return Ok(()) };
     let rows = tx
@@ -138,6 +168,22 @@ pub(crate) async fn hydrate(
             &params![workspace, channel, low, high],
         )
         .await?;
+    add_repliers(messages, rows)
+}
+
+fn add_reactions(messages: &mut [StoredMessage], rows: Vec<Row>) -> Result<(), StoreError> {
+    for mut row in rows {
+        let (ts, name, user): (Ts, String, UserId) = (row.take()?, row.take()?, row.take()?);
+        let Some(stored) = find(messages, ts) else { continue };
+        match stored.message.reactions.iter_mut().find(|reaction| reaction.name == name) {
+            Some(reaction) => reaction.users.push(user),
+            None => stored.message.reactions.push(Reaction { name, users: vec![user] }),
+        }
+    }
+    Ok(())
+}
+
+fn add_repliers(messages: &mut [StoredMessage], rows: Vec<Row>) -> Result<(), StoreError> {
     for mut row in rows {
         let (thread, user): (Ts, UserId) = (row.take()?, row.take()?);
         let Some(stored) = find(messages, thread) else { continue };

@@ -61,6 +61,9 @@ pub(crate) trait Tx: Send {
         then: &[Rows],
     ) -> Result<Locked, StoreError>;
 
+    /// Reads topics without locking them: the columns of [`Locked::topics`] of each that exists.
+    async fn heads(&mut self, topics: &[Topic]) -> Result<Vec<Row>, StoreError>;
+
     /// Lets no other transaction create a workspace until the end of this one.
     async fn lock_installation(&mut self) -> Result<(), StoreError> {
         Ok(())

@@ -1,7 +1,7 @@
 //! The internal API: tickets, boot, catch-up, RTM.
 
 use api::internal::Internal;
-use model::{Epoch, NodeId, Position, SessionId, Topic, TopicId, TraceId};
+use model::{Epoch, HeadRead, NodeId, Position, SessionId, Topic, TopicId, TraceId};
 use rpc::{Actor, BootError, Call, Effect, EventsPage, EventsRequest, Protocol, RtmSend, Web};
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ async fn catch_up_renders_what_is_there_now() {
     let internal = Internal::new(world.app.clone());
     let channel = world.general.to_string();
     let topic = Topic { workspace: world.team, id: TopicId::Channel(world.general) };
-    let after = internal.heads(&call(), vec![topic]).await.unwrap()[0].unwrap();
+    let HeadRead::At(after) = internal.heads(&call(), vec![topic]).await.unwrap()[0] else { panic!() };
     let kept = world.post(&world.ada, &channel, "kept").await;
     let gone = world.post(&world.ada, &channel, "gone").await;
     world.call(&world.ada, "chat.update", json!({"channel": channel, "ts": kept, "text": "edited"})).await;
@@ -105,7 +105,7 @@ async fn catch_up_renders_what_is_there_now() {
         assert_eq!(event.seq().raw(), after.seq.raw() + 1 + u64::try_from(n).unwrap());
     }
     let absent = Topic { workspace: world.team, id: TopicId::Channel(model::ChannelId::from_random(1)) };
-    assert_eq!(internal.heads(&call(), vec![absent]).await.unwrap(), [None]);
+    assert_eq!(internal.heads(&call(), vec![absent]).await.unwrap(), [HeadRead::Absent]);
     let request = EventsRequest { topic: absent, after: Position::START, limit: 1 };
     assert_eq!(internal.events(&call(), request).await.unwrap(), EventsPage::Unknown);
 }

@@ -1,7 +1,7 @@
 //! Made-up neighbours of a slot: `web` over a log in memory, and a gateway that notes what it is given.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use channel::{
     role::{Config, Deps, SlotHandle, start},
 };
 use cluster::{Ring, RingWatch, Slot};
-use model::{CredentialId, Epoch, Generation, NodeId, Position, Seq, SlotName, Topic, TraceId};
+use model::{CredentialId, Epoch, Generation, HeadRead, NodeId, Position, Seq, SlotName, Topic, TraceId};
 use rpc::{
     Boot, BootError, Call, CallError, ChannelServer, Delivery, Directory, EventRecord, EventsPage,
     EventsRequest, Gateway, GatewayJourney, Reply, RtmError, RtmSend, RtmSent, Subscription, Web,
@@ -41,6 +41,8 @@ struct WebState {
     logs: HashMap<Topic, (Generation, Vec<EventRecord>)>,
     failing: bool,
     panicking: bool,
+    /// Topics whose store does not answer.
+    away: HashSet<Topic>,
     heads_calls: Vec<usize>,
     events_calls: Vec<Position>,
 }
@@ -76,6 +78,16 @@ impl FakeWeb {
 
     pub(crate) fn fail(&self, failing: bool) {
         self.state.lock().unwrap().failing = failing;
+    }
+
+    /// The store of a topic goes away, or comes back.
+    pub(crate) fn away(&self, topic: Topic, away: bool) {
+        let mut state = self.state.lock().unwrap();
+        if away {
+            state.away.insert(topic)
+        } else {
+            state.away.remove(&topic)
+        };
     }
 
     pub(crate) fn panic(&self) {
@@ -120,10 +132,12 @@ impl Web for FakeWeb {
         Err(BootError::Ticket)
     }
 
-    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
+    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<HeadRead>, CallError> {
         self.state.lock().unwrap().heads_calls.push(topics.len());
         self.pass().await?;
-        Ok(topics.into_iter().map(|topic| self.head(topic)).collect())
+        let away = self.state.lock().unwrap().away.clone();
+        let head = |topic| if away.contains(&topic) { HeadRead::Later } else { self.head(topic).into() };
+        Ok(topics.into_iter().map(head).collect())
     }
 
     async fn events(&self, _: &Call, request: EventsRequest) -> Result<EventsPage, CallError> {

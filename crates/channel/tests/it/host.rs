@@ -100,6 +100,24 @@ async fn a_hole_is_read_although_web_fails_at_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_whose_store_is_away_holds_up_no_other() {
+    let world = OneSlot::start(Config::default());
+    let gateway = world.gateway("gateway-1");
+    world.web.create(topic(1), 1);
+    world.web.create(topic(2), 1);
+    world.web.away(topic(1), true);
+    let wait = timeout(Duration::from_millis(100), world.subscribe(&gateway, topic(1), 1)).await;
+    assert!(wait.is_err(), "its head is not known");
+    assert_eq!(world.subscribe(&gateway, topic(2), 1).await, Reply::Ok);
+    world.post(topic(2)).await;
+    gateway.until_last("2:e2").await;
+    world.web.away(topic(1), false);
+    assert_eq!(world.subscribe(&gateway, topic(1), 1).await, Reply::Ok, "it is asked for again");
+    world.post(topic(1)).await;
+    gateway.until_last("1:e2").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hole_that_fills_by_itself_is_not_read() {
     let world = OneSlot::start(Config::default());
     let gateway = world.gateway("gateway-1");

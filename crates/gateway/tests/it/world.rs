@@ -16,8 +16,8 @@ use cluster::{Ring, Slot};
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway::{Config, Deps, Handle};
 use model::{
-    ChannelId, CredentialId, Epoch, Generation, Head, NodeId, Position, Seq, SessionId, SlotName, Topic,
-    TopicId, TraceId, Ts, UserId, WorkspaceId, WriteTimes,
+    ChannelId, CredentialId, Epoch, Generation, Head, HeadRead, NodeId, Position, Seq, SessionId, SlotName,
+    Topic, TopicId, TraceId, Ts, UserId, WorkspaceId, WriteTimes,
 };
 use rpc::{
     Actor, AdoptedSocket, Audience, Boot, BootError, Call, CallError, ChannelJourney, ChannelServer,
@@ -132,9 +132,9 @@ impl Web for FakeWeb {
         })
     }
 
-    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<Option<Position>>, CallError> {
+    async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<HeadRead>, CallError> {
         let store = self.store.lock().unwrap();
-        Ok(topics.iter().map(|topic| Some(at(store.head(topic.id)))).collect())
+        Ok(topics.iter().map(|topic| HeadRead::At(at(store.head(topic.id)))).collect())
     }
 
     async fn events(&self, _: &Call, request: EventsRequest) -> Result<EventsPage, CallError> {

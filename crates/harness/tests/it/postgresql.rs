@@ -125,14 +125,15 @@ async fn get(server: &Sandbox, path: &str) -> Result<(u16, String)> {
     Ok((response.status().as_u16(), response.text().await?))
 }
 
-/// Waits until `/readyz` and the metric `store_up` say that the store answers, or that it does not; then the log
+/// Waits until `/readyz` and the metric `parlance_store_up` say that the store answers, or that it does not; then the log
 /// says it too (I12).
 async fn shows(server: &Sandbox, up: bool) -> Result<()> {
     let began = Instant::now();
     loop {
         let (status, text) = get(server, "/readyz").await?;
         let metrics = get(server, "/metrics").await?.1;
-        let gauges: Vec<&str> = metrics.lines().filter(|line| line.starts_with("store_up")).collect();
+        let gauges: Vec<&str> =
+            metrics.lines().filter(|line| line.starts_with("parlance_store_up{")).collect();
         let values = || gauges.iter().map(|line| line.rsplit(' ').next().unwrap_or_default());
         let told = if up { values().all(|value| value == "1") } else { values().any(|value| value == "0") };
         let ready = status == if up { 200 } else { 503 };

@@ -25,7 +25,7 @@ struct Stranger {
 /// one place where a test reaches behind the binary.
 async fn add_workspace(data: &str) -> Result<Stranger> {
     let config = Config { data: data.to_owned(), ..Config::default() };
-    let mut opened = server::stores::open(&config).await?;
+    let (mut log, _held) = server::stores::open(&config).await?.into_log(0)?;
     let workspace = WorkspaceId::from_random(getrandom::u64()?);
     let (user, general) = (UserId::from_random(getrandom::u64()?), ChannelId::from_random(getrandom::u64()?));
     let owner = NewPerson {
@@ -61,7 +61,7 @@ async fn add_workspace(data: &str) -> Result<Stranger> {
     ];
     let writes = kinds.map(|kind| Write { workspace, kind }).to_vec();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_micros().try_into()?;
-    for outcome in opened.log.commit(writes, now).await? {
+    for outcome in log.commit(writes, now).await? {
         outcome.result.context("the second workspace")?;
     }
     Ok(Stranger {

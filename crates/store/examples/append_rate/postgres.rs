@@ -127,7 +127,7 @@ impl Bare {
     async fn many(&mut self, tables: Vec<(&'static str, Vec<Row>)>) {
         let mut bound = Vec::new();
         for (sql, rows) in &tables {
-            let statement = self.statement(sql, rows.len(), rows[0].len()).await;
+            let statement = self.statement(sql, rows.len()).await;
             let params: Vec<&(dyn ToSql + Sync)> = rows.iter().flatten().map(|value| &**value as _).collect();
             bound.push((statement, params));
         }
@@ -137,7 +137,7 @@ impl Bare {
 
     async fn one_by_one(&mut self, tables: Vec<(&'static str, Vec<Row>)>) {
         for (sql, rows) in &tables {
-            let statement = self.statement(sql, 1, rows[0].len()).await;
+            let statement = self.statement(sql, 1).await;
             for row in rows {
                 let params: Vec<&(dyn ToSql + Sync)> = row.iter().map(|value| &**value as _).collect();
                 self.client.execute(&statement, &params).await.unwrap();
@@ -203,14 +203,14 @@ impl Bare {
     }
 
     /// `$rows` becomes a list of rows of typed parameters.
-    async fn statement(&mut self, sql: &'static str, rows: usize, width: usize) -> Statement {
+    async fn statement(&mut self, sql: &'static str, rows: usize) -> Statement {
         let types: Vec<&str> = sql.split_once(" -- ").unwrap().1.split(' ').collect();
         let mut list = String::new();
         for row in 0..rows {
             list.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 0..width {
+            for (column, kind) in types.iter().enumerate() {
                 let comma = if column == 0 { "" } else { ", " };
-                write!(list, "{comma}${}::{}", row * width + column + 1, types[column]).unwrap();
+                write!(list, "{comma}${}::{kind}", row * types.len() + column + 1).unwrap();
             }
             list.push(')');
         }

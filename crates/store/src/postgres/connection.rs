@@ -10,13 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::OnceCell;
 use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage, Statement};
 use tracing::{debug, info, warn};
 
 use super::{
     address::Address,
     failure::{Failure, chain},
+    migrate,
 };
+use crate::OpenError;
 
 /// How long a connection may take to be made, all hosts of the address together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -33,6 +36,8 @@ pub struct Engine {
     /// Statements are prepared by name. Not through a pooler: it gives the next transaction another session.
     named: AtomicBool,
     sessions: AtomicU64,
+    /// Set when the schema is known to be up to date. Nothing is read or written before.
+    migrated: OnceCell<()>,
     /// Whether it takes writes.
     pub writes: Health,
     /// Whether it answers reads.
@@ -81,6 +86,7 @@ impl Engine {
             address,
             named: AtomicBool::new(true),
             sessions: AtomicU64::new(0),
+            migrated: OnceCell::new(),
             writes: Health::default(),
             reads: Health::default(),
         }
@@ -93,8 +99,22 @@ impl Engine {
         }
     }
 
-    /// Makes a connection.
+    /// Brings the schema up to date, unless that was done.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
+        self.migrated.get_or_try_init(|| migrate::migrate(self)).await.map(|_| ())
+    }
+
+    /// Makes a connection to a database whose schema is up to date.
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
+        self.migrate().await.map_err(|error| Failure::NotOpen(error.to_string()))?;
+        self.connect_bare().await
+    }
+
+    /// Makes a connection whatever the schema is.
+    pub(super) async fn connect_bare(&self) -> Result<Connection, Failure> {
         let down = self.writes.is_long_down() || self.reads.is_long_down();
         let within = if down { CONNECT_WITHIN_DOWN } else { CONNECT_WITHIN };
         let made = tokio::time::timeout(within, self.connect_now()).await;

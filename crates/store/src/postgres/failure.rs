@@ -9,6 +9,8 @@ pub(super) enum Failure {
     Said(Error),
     /// There was no answer in time.
     Slow(&'static str),
+    /// The schema could not be brought up to date, because of this.
+    NotOpen(String),
     /// Between us and the server stands a pooler that gives transactions to other sessions.
     Pooled,
 }
@@ -36,7 +38,7 @@ impl Failure {
     /// What to do about it.
     pub(super) fn remedy(&self) -> Remedy {
         match self {
-            Self::Slow(_) | Self::Pooled => Remedy::Reconnect,
+            Self::Slow(_) | Self::NotOpen(_) | Self::Pooled => Remedy::Reconnect,
             // Without a code the server said nothing: the connection failed.
             Self::Said(error) => error.code().map_or(Remedy::Reconnect, remedy),
         }
@@ -87,6 +89,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Said(error) => f.write_str(&chain(error)),
             Self::Slow(what) => write!(f, "{what} took too long"),
+            Self::NotOpen(why) => f.write_str(why),
             Self::Pooled => f.write_str("a pooler changes sessions between transactions"),
         }
     }

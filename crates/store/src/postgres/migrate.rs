@@ -23,7 +23,7 @@ pub(super) async fn migrate(engine: &Engine) -> Result<(), OpenError> {
         path: engine.address.to_string(),
         reason: failure.to_string(),
     };
-    let connection = engine.connect().await.map_err(failed)?;
+    let connection = engine.connect_bare().await.map_err(failed)?;
     for attempt in 1.. {
         match apply(&connection, &engine.address.to_string()).await {
             Err(Refused::Failed(failure)) if attempt < ATTEMPTS_MAX && is_race(&failure) => {

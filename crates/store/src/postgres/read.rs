@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Authenticated, BootSnapshot, ChannelsQuery, EventsRead, Invite, MessagePage, OpenError, Range,
-    SecretHash, StoreError, Sweep, ThreadPage,
+    SecretHash, ShardCheck, StoreError, Sweep, ThreadPage,
     query::{self, implement_store},
     rows,
 };
@@ -32,6 +32,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL 
                      SET LOCAL idle_in_transaction_session_timeout = 10000";
 /// How long one try at a read may take: the network may have died in silence.
 const READ_WITHIN: std::time::Duration = std::time::Duration::from_secs(12);
+
+/// How long [`Store::check`](crate::Store::check) waits.
+const CHECK_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The read side of a PostgreSQL store.
 #[derive(Clone)]
@@ -144,6 +147,15 @@ macro_rules! read {
 implement_store!(PostgresStore, read, {
     fn sweep(&self) -> Box<dyn Sweep> {
         Box::new(PostgresSweep::new(Arc::clone(&self.engine), self.pool.clone()))
+    }
+
+    async fn check(&self) -> Vec<ShardCheck> {
+        let asked = async { read!(self, query::accounts::nothing) };
+        let reads = timeout(CHECK_WITHIN, asked).await;
+        let reads =
+            reads.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in a second".to_owned())));
+        let writes = self.engine.writes.down_since().is_none();
+        vec![ShardCheck { name: "store".to_owned(), reads, writes }]
     }
 
     async fn backup(&self, _: &Path, _: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {

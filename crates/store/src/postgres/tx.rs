@@ -227,6 +227,12 @@ impl Tx for PostgresTx<'_> {
         })
     }
 
+    async fn heads(&mut self, topics: &[Topic]) -> Result<Vec<Row>, StoreError> {
+        let sql = topic_sql!("(workspace, topic) IN (VALUES $keys)");
+        let keys = topics.iter().map(|topic| params![topic.workspace, topic.id].into()).collect();
+        Ok(self.query_keys(&[(sql, keys)]).await?.pop().unwrap_or_default())
+    }
+
     async fn lock_installation(&mut self) -> Result<(), StoreError> {
         let locked = self.run("LOCK TABLE workspaces IN SHARE ROW EXCLUSIVE MODE", &[]).await;
         self.keep(locked.map(|_| ()))

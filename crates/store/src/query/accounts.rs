@@ -5,7 +5,7 @@ use model::{
 };
 
 use crate::{
-    Authenticated, Invite, SecretHash, StoreError,
+    Authenticated, Invite, Placement, PlacementState, SecretHash, StoreError,
     rows::{self, user_sql},
     tx::{Row, Tx, params},
 };
@@ -18,6 +18,24 @@ pub(crate) async fn workspaces(tx: &mut dyn Tx) -> Result<Vec<Workspace>, StoreE
 pub(crate) async fn workspace(tx: &mut dyn Tx, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
     let sql = "SELECT workspace, name, domain, created FROM workspaces WHERE workspace = $1";
     tx.query(sql, &params![id]).await?.into_iter().next().map(rows::workspace).transpose()
+}
+
+/// Whether a workspace lives here.
+pub(crate) async fn placement(tx: &mut dyn Tx, id: WorkspaceId) -> Result<Option<Placement>, StoreError> {
+    let sql = "SELECT state, version FROM placements WHERE workspace = $1";
+    let Some(mut row) = tx.query(sql, &params![id]).await?.into_iter().next() else { return Ok(None) };
+    let state = match row.take::<i64>()? {
+        1 => PlacementState::Here,
+        2 => PlacementState::Moving,
+        3 => PlacementState::Gone,
+        _ => return Err(StoreError::Corrupt { what: "placement" }),
+    };
+    Ok(Some(Placement { state, version: row.take()? }))
+}
+
+/// A statement that any working database answers.
+pub(crate) async fn nothing(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    tx.query("SELECT count(*) FROM migrations", &[]).await.map(|_| ())
 }
 
 pub(crate) async fn workspace_by_domain(

@@ -1,8 +1,12 @@
 //! Reads of conversations and memberships, and what a client starts from.
 
-use model::{Channel, ChannelId, ChannelKind, Membership, Position, Topic, TopicId, Ts, UserId, WorkspaceId};
+use std::collections::HashMap;
 
-use super::accounts;
+use model::{
+    Channel, ChannelId, ChannelKind, HeadRead, Membership, Position, Topic, TopicId, Ts, UserId, WorkspaceId,
+};
+
+use super::{accounts, events};
 use crate::{
     BootSnapshot, ChannelsQuery, StoreError,
     rows::{self, channel_sql},
@@ -24,13 +28,15 @@ pub(crate) async fn channel(
     let user = viewer.map_or(-1, |user| i64::try_from(user.raw()).unwrap_or(-1));
     let rows = tx.query(sql, &params![workspace, user, id]).await?;
     let Some(row) = rows.into_iter().next() else { return Ok(None) };
-    with_membership(tx, workspace, viewer, row).await.map(Some)
+    let (channel, mut membership) = with_membership(viewer, row)?;
+    if let Some(own) = &mut membership {
+        own.mention_count = rows::count_mentions(tx, workspace, channel.id, own.user, own.last_read).await?;
+    }
+    Ok(Some((channel, membership)))
 }
 
-/// Reads the columns of a channel, followed by those of a membership.
-async fn with_membership(
-    tx: &mut dyn Tx,
-    workspace: WorkspaceId,
+/// Reads the columns of a channel, followed by those of a membership, whose mentions are not counted yet.
+fn with_membership(
     viewer: Option<UserId>,
     mut row: Row,
 ) -> Result<(Channel, Option<Membership>), StoreError> {
@@ -39,9 +45,33 @@ async fn with_membership(
     let (Some(user), Some(true)) = (viewer, present) else { return Ok((channel, None)) };
     let joined = Position { generation: row.take()?, seq: row.take()? };
     let last_read: Ts = row.take()?;
-    let mention_count = rows::count_mentions(tx, workspace, channel.id, user, last_read).await?;
-    let membership = Membership { channel: channel.id, user, joined, last_read, mention_count };
+    let membership = Membership { channel: channel.id, user, joined, last_read, mention_count: 0 };
     Ok((channel, Some(membership)))
+}
+
+/// Counts the mentions of somebody in all their conversations, in one statement however many they are.
+async fn count_mentions(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    user: UserId,
+    found: &mut [(Channel, Option<Membership>)],
+) -> Result<(), StoreError> {
+    if found.iter().all(|(_, membership)| membership.is_none()) {
+        return Ok(());
+    }
+    let sql = "SELECT m.channel, count(DISTINCT n.ts) FROM memberships m JOIN mentions n \
+               ON n.workspace = m.workspace AND n.channel = m.channel AND n.usr IN ($2, 0) AND n.ts > m.last_read \
+               WHERE m.workspace = $1 AND m.usr = $2 AND m.present = 1 GROUP BY m.channel";
+    let mut counts: HashMap<ChannelId, u64> = HashMap::new();
+    for mut row in tx.query(sql, &params![workspace, user]).await? {
+        counts.insert(row.take()?, row.take()?);
+    }
+    for (channel, membership) in found {
+        if let Some(own) = membership {
+            own.mention_count = counts.get(&channel.id).copied().unwrap_or_default();
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn channels(
@@ -80,10 +110,10 @@ pub(crate) async fn channels(
         public_without_member,
         query.limit
     ];
-    let mut found = Vec::new();
-    for row in tx.query(sql, &params).await? {
-        found.push(with_membership(tx, workspace, Some(query.viewer), row).await?);
-    }
+    let rows = tx.query(sql, &params).await?;
+    let found = rows.into_iter().map(|row| with_membership(Some(query.viewer), row));
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    count_mentions(tx, workspace, query.viewer, &mut found).await?;
     Ok(found)
 }
 
@@ -112,12 +142,11 @@ async fn own_channels(
          ON c.workspace = m.workspace AND c.channel = m.channel \
          WHERE m.workspace = $1 AND m.usr = $2 AND m.present = 1 ORDER BY m.channel"
     );
-    let mut found = Vec::new();
-    for row in tx.query(sql, &params![workspace, user]).await? {
-        let (channel, membership) = with_membership(tx, workspace, Some(user), row).await?;
-        found.extend(membership.map(|membership| (channel, membership)));
-    }
-    Ok(found)
+    let rows = tx.query(sql, &params![workspace, user]).await?;
+    let found = rows.into_iter().map(|row| with_membership(Some(user), row));
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    count_mentions(tx, workspace, user, &mut found).await?;
+    Ok(found.into_iter().filter_map(|(channel, membership)| Some((channel, membership?))).collect())
 }
 
 pub(crate) async fn boot(
@@ -144,9 +173,11 @@ pub(crate) async fn topics(
     for mut row in tx.query(sql, &params![workspace, user]).await? {
         topics.push((row.take()?, Position { generation: row.take()?, seq: row.take()? }));
     }
-    for id in [TopicId::User(user), TopicId::Workspace(workspace)] {
-        let head = rows::load_head(tx, Topic { workspace, id }).await?;
-        topics.extend(head.map(|(position, _)| (id, position)));
+    let own = [TopicId::User(user), TopicId::Workspace(workspace)].map(|id| Topic { workspace, id });
+    for (topic, head) in own.iter().zip(events::heads(tx, &own).await?) {
+        if let HeadRead::At(position) = head {
+            topics.push((topic.id, position));
+        }
     }
     Ok(topics)
 }

@@ -1,10 +1,10 @@
 //! Reads of the log: heads, and events with their content as it is now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use model::{
-    ChannelId, Event, EventKind, Generation, Message, Parent, Position, ReactionChange, Seq, Subtype, Topic,
-    TopicId, Ts, UserId, WorkspaceId,
+    Channel, ChannelId, Event, EventKind, Generation, HeadRead, Membership, Message, Parent, Position,
+    ReactionChange, Seq, Subtype, Topic, TopicId, Ts, UserId, WorkspaceId,
 };
 
 use super::channels;
@@ -15,12 +15,14 @@ use crate::{
     tx::{Row, Tx, params},
 };
 
-pub(crate) async fn heads(tx: &mut dyn Tx, topics: &[Topic]) -> Result<Vec<Option<Position>>, StoreError> {
-    let mut heads = Vec::with_capacity(topics.len());
-    for &topic in topics {
-        heads.push(rows::load_head(tx, topic).await?.map(|(position, _)| position));
+pub(crate) async fn heads(tx: &mut dyn Tx, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError> {
+    let found = tx.heads(topics).await?;
+    let mut heads = HashMap::with_capacity(found.len());
+    for mut row in found {
+        let topic = Topic { workspace: row.take()?, id: row.take()? };
+        heads.insert(topic, Position { generation: row.take()?, seq: row.take()? });
     }
-    Ok(heads)
+    Ok(topics.iter().map(|topic| heads.get(topic).copied().into()).collect())
 }
 
 pub(crate) async fn events(
@@ -36,7 +38,10 @@ pub(crate) async fn events(
     let sql = "SELECT seq, kind, at, ref, actor, data FROM events WHERE workspace = $1 AND topic = $2 AND seq > $3 \
                ORDER BY seq LIMIT $4";
     let rows = tx.query(sql, &params![topic.workspace, topic.id, after.seq, limit]).await?;
-    let mut reader = Reader { tx, topic, generation: head.generation, messages: HashMap::new() };
+    let rows = rows.into_iter().map(LogRow::read).collect::<Result<Vec<_>, _>>()?;
+    let mut reader =
+        Reader { tx, topic, generation: head.generation, messages: HashMap::new(), channels: HashMap::new() };
+    reader.prefetch(&rows).await?;
     let mut events = Vec::with_capacity(rows.len());
     for row in rows {
         events.push(reader.event(row).await?);
@@ -44,22 +49,68 @@ pub(crate) async fn events(
     Ok(EventsRead::Events { events, head })
 }
 
-/// Reads events of one topic, each message once.
+/// A row of the log.
+struct LogRow {
+    seq: Seq,
+    kind: Kind,
+    at: Ts,
+    reference: Option<i64>,
+    actor: Option<UserId>,
+    data: Data,
+}
+
+impl LogRow {
+    fn read(mut row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.take()?,
+            kind: row.take()?,
+            at: row.take()?,
+            reference: row.take()?,
+            actor: row.take()?,
+            data: Data::from_column(row.take()?)?,
+        })
+    }
+
+    /// The messages that are shown with it.
+    fn messages(&self) -> impl Iterator<Item = Ts> {
+        use Kind::{Message, MessageChanged, MessageDeleted, ReactionAdded, ReactionRemoved};
+        let shown =
+            matches!(self.kind, Message | MessageChanged | MessageDeleted | ReactionAdded | ReactionRemoved);
+        let reference = self.reference.filter(|_| shown).map(Ts::from_micros);
+        reference.into_iter().chain(self.data.thread())
+    }
+}
+
+/// Reads events of one topic, each message and conversation once.
 struct Reader<'t> {
     tx: &'t mut dyn Tx,
     topic: Topic,
     generation: Generation,
     messages: HashMap<Ts, Option<StoredMessage>>,
+    channels: HashMap<ChannelId, (Channel, Option<Membership>)>,
 }
 
 impl Reader<'_> {
-    async fn event(&mut self, mut row: Row) -> Result<Event, StoreError> {
-        let seq: Seq = row.take()?;
-        let kind: Kind = row.take()?;
-        let at = row.take()?;
-        let reference: Option<i64> = row.take()?;
-        let actor: Option<UserId> = row.take()?;
-        let data = Data::from_column(row.take()?)?;
+    /// Reads the messages of all rows, and the parents of those that are replies, when each statement costs a
+    /// round trip.
+    async fn prefetch(&mut self, rows: &[LogRow]) -> Result<(), StoreError> {
+        let TopicId::Channel(channel) = self.topic.id else { return Ok(()) };
+        if !self.tx.is_remote() {
+            return Ok(());
+        }
+        let mut wanted: BTreeSet<Ts> = rows.iter().flat_map(LogRow::messages).collect();
+        while !wanted.is_empty() {
+            let found = rows::load_messages(self.tx, self.topic.workspace, channel, &wanted).await?;
+            let parents = found.iter().filter_map(|stored| stored.message.thread).collect::<BTreeSet<_>>();
+            self.messages.extend(wanted.into_iter().map(|ts| (ts, None)));
+            self.messages.extend(found.into_iter().map(|stored| (stored.message.ts, Some(stored))));
+            wanted = parents.into_iter().filter(|ts| !self.messages.contains_key(ts)).collect();
+        }
+        Ok(())
+    }
+
+    async fn event(&mut self, row: LogRow) -> Result<Event, StoreError> {
+        let LogRow { seq, kind, at, reference, actor, data } = row;
         let kind = match self.topic.id {
             TopicId::Channel(channel) => self.channel_event(channel, kind, reference, actor, data).await?,
             TopicId::User(user) => self.user_event(user, kind, reference, data).await?,
@@ -139,9 +190,7 @@ impl Reader<'_> {
             let (generation, seq) = data.position.ok_or(CORRUPT)?;
             Ok::<_, StoreError>(Position { generation: Generation(generation), seq: Seq::new(seq) })
         };
-        let workspace = self.topic.workspace;
-        let found = channels::channel(self.tx, workspace, id, Some(user)).await?;
-        let (channel, membership) = found.ok_or(CORRUPT)?;
+        let (channel, membership) = self.channel(id, Some(user)).await?.ok_or(CORRUPT)?;
         Ok(match (kind, membership) {
             // Who is out of a channel learns nothing of it any more, not even what it was called meanwhile.
             (Kind::Joined | Kind::Marked, None) => EventKind::Nothing,
@@ -170,7 +219,7 @@ impl Reader<'_> {
         let raw = u64::try_from(reference.ok_or(CORRUPT)?).map_err(|_| CORRUPT)?;
         let channel = ChannelId::from_raw(raw);
         Ok(match kind {
-            Kind::ChannelCreated => match channels::channel(self.tx, workspace, channel, None).await? {
+            Kind::ChannelCreated => match self.channel(channel, None).await? {
                 Some((channel, _)) if channel.kind.is_public() => {
                     EventKind::ChannelCreated(Box::new(channel))
                 }
@@ -205,8 +254,21 @@ impl Reader<'_> {
     }
 
     async fn channel_kind(&mut self, channel: ChannelId) -> Result<model::ChannelKind, StoreError> {
-        let found = channels::channel(self.tx, self.topic.workspace, channel, None).await?;
-        found.map(|(channel, _)| channel.kind).ok_or(CORRUPT)
+        Ok(self.channel(channel, None).await?.ok_or(CORRUPT)?.0.kind)
+    }
+
+    /// A conversation, and the membership of the one person whose topic this is.
+    async fn channel(
+        &mut self,
+        id: ChannelId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
+        if let Some(found) = self.channels.get(&id) {
+            return Ok(Some(found.clone()));
+        }
+        let found = channels::channel(self.tx, self.topic.workspace, id, viewer).await?;
+        self.channels.extend(found.clone().map(|found| (id, found)));
+        Ok(found)
     }
 }
 

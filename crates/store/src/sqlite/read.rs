@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Authenticated, BootSnapshot, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range, SecretHash,
-    StoreError, Sweep, ThreadPage, heads,
+    ShardCheck, StoreError, Sweep, ThreadPage, heads,
     query::{self, implement_store},
     rows,
     tx::{Tx, params},
@@ -108,6 +108,11 @@ macro_rules! read {
 implement_store!(SqliteStore, read, {
     fn sweep(&self) -> Box<dyn Sweep> {
         Box::new(SqliteSweep { store: self.clone(), since: 0 })
+    }
+
+    async fn check(&self) -> Vec<ShardCheck> {
+        let reads = read!(self, query::accounts::nothing);
+        vec![ShardCheck { name: "store".to_owned(), reads, writes: true }]
     }
 
     async fn backup(&self, to: &Path, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {

@@ -84,9 +84,15 @@ impl Tx for SqliteTx<'_> {
             let sql = "SELECT workspace, state FROM placements WHERE workspace = $1";
             found.placements.extend(self.query(sql, &params![workspace]).await?);
         }
+        found.topics = self.heads(topics).await?;
+        Ok(found)
+    }
+
+    async fn heads(&mut self, topics: &[Topic]) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::with_capacity(topics.len());
         for topic in topics {
             let sql = topic_sql!("workspace = $1 AND topic = $2");
-            found.topics.extend(self.query(sql, &params![topic.workspace, topic.id]).await?);
+            found.extend(self.query(sql, &params![topic.workspace, topic.id]).await?);
         }
         Ok(found)
     }

@@ -62,7 +62,7 @@ async fn a_backup_under_load_is_one_moment() {
     let head =
         store.heads(&[model::Topic { workspace: WS, id: model::TopicId::Channel(GENERAL) }]).await.unwrap();
     let page = store.history(WS, GENERAL, all()).await.unwrap();
-    assert_eq!(head[0], Some(page.position));
+    assert_eq!(head, [model::HeadRead::At(page.position)]);
     assert!(page.messages.len() >= 200);
     let connection = rusqlite::Connection::open(&target).unwrap();
     let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

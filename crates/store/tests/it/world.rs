@@ -231,7 +231,9 @@ impl World {
     }
 
     pub(crate) async fn head(&self, id: TopicId) -> Position {
-        self.store.heads(&[Topic { workspace: WS, id }]).await.unwrap()[0].unwrap()
+        let heads = self.store.heads(&[Topic { workspace: WS, id }]).await.unwrap();
+        let [model::HeadRead::At(head)] = heads[..] else { panic!("{heads:?}") };
+        head
     }
 
     pub(crate) async fn log_of(&self, id: TopicId) -> Vec<Event> {

@@ -1,0 +1,226 @@
+//! Several shards as one store: each read goes to the shard of its workspace.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use model::{
+    Channel, ChannelId, CredentialId, HeadRead, Membership, Message, Micros, Position, Topic, TopicId, Ts,
+    User, UserId, Workspace, WorkspaceId,
+};
+use tokio::time::timeout;
+
+use crate::{
+    Authenticated, BootSnapshot, ChannelsQuery, Directory, EventsRead, Invite, MessagePage, Placement, Range,
+    SecretHash, ShardCheck, Store, StoreError, Sweep, ThreadPage,
+};
+
+/// How long the heads of one shard hold up those of the others.
+const HEADS_WITHIN: Duration = Duration::from_secs(1);
+
+/// The read side of several shards. Their sweeps and backups are theirs: ask each
+/// [`Shard`](crate::Shard) of the directory.
+pub struct ShardedStore {
+    directory: Arc<Directory>,
+}
+
+impl ShardedStore {
+    /// The shards of a directory as one store.
+    #[must_use]
+    pub fn new(directory: Arc<Directory>) -> Self {
+        Self { directory }
+    }
+
+    async fn shard(&self, workspace: WorkspaceId) -> Result<Option<&dyn Store>, StoreError> {
+        let place = self.directory.find(workspace).await?;
+        Ok(place.and_then(|place| self.directory.shards().get(place)).map(|shard| shard.store.as_ref()))
+    }
+}
+
+/// Passes a read on to the shard of its workspace; a workspace that is nowhere has `$nothing`.
+macro_rules! pass {
+    ($self:ident, $workspace:expr, $nothing:expr, |$store:ident| $read:expr) => {
+        match $self.shard($workspace).await? {
+            Some($store) => $read.await,
+            None => Ok($nothing),
+        }
+    };
+}
+
+#[async_trait]
+impl Store for ShardedStore {
+    async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        self.directory.workspaces().await
+    }
+    async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        pass!(self, id, None, |store| store.workspace(id))
+    }
+    async fn placement(&self, id: WorkspaceId) -> Result<Option<Placement>, StoreError> {
+        pass!(self, id, None, |store| store.placement(id))
+    }
+    async fn workspace_by_domain(&self, domain: &str) -> Result<Option<Workspace>, StoreError> {
+        self.directory.by_domain(domain).await
+    }
+    async fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        pass!(self, workspace, Authenticated::Unknown, |store| store.authenticate(workspace, secret, now))
+    }
+    async fn credential_state(
+        &self,
+        workspace: WorkspaceId,
+        id: CredentialId,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        pass!(self, workspace, Authenticated::Unknown, |store| store.credential_state(workspace, id, now))
+    }
+    async fn person_by_email(
+        &self,
+        workspace: WorkspaceId,
+        email: &str,
+    ) -> Result<Option<(User, Option<String>)>, StoreError> {
+        pass!(self, workspace, None, |store| store.person_by_email(workspace, email))
+    }
+    async fn invite(&self, workspace: WorkspaceId, code: SecretHash) -> Result<Option<Invite>, StoreError> {
+        pass!(self, workspace, None, |store| store.invite(workspace, code))
+    }
+    async fn user(&self, workspace: WorkspaceId, id: UserId) -> Result<Option<User>, StoreError> {
+        pass!(self, workspace, None, |store| store.user(workspace, id))
+    }
+    async fn users(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.users(workspace, after, limit))
+    }
+    async fn channel(
+        &self,
+        workspace: WorkspaceId,
+        id: ChannelId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
+        pass!(self, workspace, None, |store| store.channel(workspace, id, viewer))
+    }
+    async fn channels(
+        &self,
+        workspace: WorkspaceId,
+        query: ChannelsQuery,
+    ) -> Result<Vec<(Channel, Option<Membership>)>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.channels(workspace, query))
+    }
+    async fn members(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserId>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.members(workspace, channel, after, limit))
+    }
+    async fn message(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Message>, StoreError> {
+        pass!(self, workspace, None, |store| store.message(workspace, channel, ts))
+    }
+    async fn history(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        range: Range,
+    ) -> Result<MessagePage, StoreError> {
+        let nothing = MessagePage { messages: Vec::new(), has_more: false, position: Position::START };
+        pass!(self, workspace, nothing, |store| store.history(workspace, channel, range))
+    }
+    async fn replies(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        parent: Ts,
+        range: Range,
+    ) -> Result<Option<ThreadPage>, StoreError> {
+        pass!(self, workspace, None, |store| store.replies(workspace, channel, parent, range))
+    }
+    async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
+        pass!(self, workspace, None, |store| store.boot(workspace, user))
+    }
+    async fn topics(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Vec<(TopicId, Position)>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.topics(workspace, user))
+    }
+
+    /// Those of a shard that does not answer are [`HeadRead::Later`].
+    async fn heads(&self, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError> {
+        let shards = self.directory.shards();
+        let mut asked: Vec<Vec<(usize, Topic)>> = shards.iter().map(|_| Vec::new()).collect();
+        let mut heads = vec![HeadRead::Later; topics.len()];
+        for ((number, topic), head) in topics.iter().enumerate().zip(&mut heads) {
+            match self.directory.find(topic.workspace).await {
+                Ok(Some(place)) => {
+                    asked.get_mut(place).into_iter().for_each(|list| list.push((number, *topic)))
+                }
+                Ok(None) => *head = HeadRead::Absent,
+                Err(_) => {}
+            }
+        }
+        let asked = shards.iter().zip(asked).filter(|(_, list)| !list.is_empty());
+        let answers = asked.map(|(shard, list)| async move {
+            let topics: Vec<Topic> = list.iter().map(|(_, topic)| *topic).collect();
+            (list, timeout(HEADS_WITHIN, shard.store.heads(&topics)).await)
+        });
+        for (list, answer) in join_all(answers).await {
+            let Ok(Ok(answer)) = answer else { continue };
+            for ((number, _), found) in list.into_iter().zip(answer) {
+                heads.get_mut(number).into_iter().for_each(|head| *head = found);
+            }
+        }
+        Ok(heads)
+    }
+    async fn events(&self, topic: Topic, after: Position, limit: u32) -> Result<EventsRead, StoreError> {
+        pass!(self, topic.workspace, EventsRead::Unknown, |store| store.events(topic, after, limit))
+    }
+    async fn position_of(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<Position>, StoreError> {
+        pass!(self, workspace, None, |store| store.position_of(workspace, channel, ts))
+    }
+
+    /// Finds nothing: each shard has a sweep of its own, so that none waits for another.
+    fn sweep(&self) -> Box<dyn Sweep> {
+        Box::new(NoSweep)
+    }
+
+    async fn check(&self) -> Vec<ShardCheck> {
+        let asked = self.directory.shards().iter().map(|shard| async move {
+            let named = |check: ShardCheck| ShardCheck { name: shard.name.clone(), ..check };
+            shard.store.check().await.into_iter().map(named).collect::<Vec<_>>()
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    async fn backup(&self, _: &Path, _: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
+        Err(StoreError::Engine("each shard is backed up on its own".to_owned()))
+    }
+}
+
+struct NoSweep;
+
+#[async_trait]
+impl Sweep for NoSweep {
+    async fn changed(&mut self) -> Result<Vec<model::Head>, StoreError> {
+        Ok(Vec::new())
+    }
+}
