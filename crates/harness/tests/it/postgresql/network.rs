@@ -6,7 +6,9 @@ use anyhow::{Context, Result, ensure};
 use harness::postgres::{Options, missing};
 use harness::proxy::{At, Cut, End, Proxy};
 
-use super::{ANSWERED_WITHIN, BACK_WITHIN, DATABASE, cluster, key, post, seed, served, shows, verdict};
+use super::{
+    ANSWERED_WITHIN, BACK_WITHIN, DATABASE, cluster, key, post, seed, served, shows, verdict, verdict_after,
+};
 use crate::campaign::Campaign;
 use crate::load::Random;
 
@@ -124,9 +126,10 @@ async fn a_frozen_network_is_noticed_and_over_when_it_thaws() -> Result<()> {
     ensure!(read["error"] == "service_unavailable", "a read was answered {read}");
     shown?;
     proxy.thaw();
+    let outage = began.elapsed();
     campaign.progress(50, BACK_WITHIN).await?;
     shows(&server, true).await?;
-    verdict(campaign, &[&server], &cluster).await?;
+    verdict_after(outage, campaign, &[&server], &cluster).await?;
     Ok(())
 }
 
@@ -149,18 +152,17 @@ async fn a_network_that_freezes_at_a_rollback_holds_nobody_up_for_ever() -> Resu
     let rolls_back = tokio::time::timeout(NOTICED_WITHIN, frozen.wait_for(|count| *count == 1));
     campaign.during(async { rolls_back.await.map(|seen| seen.is_ok()) }).await?.context("no rollback")?;
     held.rollback().await?;
-    let load = campaign.load.clone();
+    let (began, load) = (Instant::now(), campaign.load.clone());
     let answered = async {
-        while load.in_flight.load(std::sync::atomic::Ordering::SeqCst) > 0
-            && load.answered("service_unavailable") + load.answered("request_timeout") == 0
-        {
+        while load.answered("service_unavailable") + load.answered("request_timeout") == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let answered = campaign.during(tokio::time::timeout(ANSWERED_WITHIN, answered)).await?;
     answered.context("nobody was answered")?;
     proxy.thaw();
+    let outage = began.elapsed();
     campaign.progress(50, BACK_WITHIN).await?;
-    verdict(campaign, &[&server], &cluster).await?;
+    verdict_after(outage, campaign, &[&server], &cluster).await?;
     Ok(())
 }
