@@ -1,13 +1,16 @@
 //! The command line.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Config, LogFormat, RateLimits, Role, Shard},
-    control_socket, node, seed,
+    control_socket, node, seed, stores, transfer,
 };
 
 /// A team-messaging server that speaks Slack's interfaces.
@@ -24,8 +27,12 @@ enum Command {
     Serve(Serve),
     /// Make a demo workspace (once) and print its ids, passwords and tokens
     Seed(Seed),
+    /// Move an embedded installation to PostgreSQL; the server must be stopped
+    Migrate(Migrate),
     /// Copy the store to a new file, also while the server runs
     Backup(Backup),
+    /// Put a backup back, into a new data directory or an empty database
+    Restore(Restore),
     /// Set a new password for a person, also while the server runs; it signs them out everywhere
     ResetPassword(ResetPassword),
     /// Show or check the configuration
@@ -94,12 +101,51 @@ struct Seed {
 }
 
 #[derive(Debug, Args)]
+struct Migrate {
+    #[command(flatten)]
+    source: Source,
+    /// Data directory of the embedded installation
+    #[arg(long)]
+    from: PathBuf,
+    /// The database: postgres://…
+    #[arg(long)]
+    store: Option<String>,
+    /// Data directory of the servers on the database, if it is to be another
+    #[arg(long)]
+    data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Restore {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// The store: `sqlite` (embedded) or postgres://…
+    #[arg(long)]
+    store: Option<String>,
+    /// The backup
+    #[arg(long, required_unless_present = "in_place", conflicts_with = "in_place")]
+    from: Option<PathBuf>,
+    /// The store itself was put back by other means: only let clients start from a snapshot
+    #[arg(long)]
+    in_place: bool,
+    /// Workspaces that had moved to another database live here again: only when that one is given up
+    #[arg(long)]
+    take_back: bool,
+}
+
+#[derive(Debug, Args)]
 struct Backup {
     #[command(flatten)]
     source: Source,
     /// Directory of everything durable
     #[arg(long)]
     data: Option<String>,
+    /// The store: `sqlite` (embedded) or postgres://…
+    #[arg(long)]
+    store: Option<String>,
     /// The new file; it must not exist
     #[arg(long)]
     to: PathBuf,
@@ -145,7 +191,9 @@ impl Cli {
         let result = match self.command {
             Command::Serve(command) => serve(&command),
             Command::Seed(command) => command.run(),
+            Command::Migrate(command) => command.run(),
             Command::Backup(command) => command.run(),
+            Command::Restore(command) => command.run(),
             Command::ResetPassword(command) => command.run(),
             Command::Config(command) => command.run(),
         };
@@ -197,7 +245,12 @@ fn load(source: &Source, overrides: &Overrides) -> anyhow::Result<Config> {
 }
 
 fn with_data(source: &Source, data: Option<&String>) -> anyhow::Result<Config> {
-    load(source, &Overrides { data: data.cloned(), ..Overrides::default() })
+    with_store(source, data, None)
+}
+
+fn with_store(source: &Source, data: Option<&String>, store: Option<&String>) -> anyhow::Result<Config> {
+    let (data, store) = (data.cloned(), store.cloned());
+    load(source, &Overrides { data, store, ..Overrides::default() })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -238,10 +291,33 @@ impl Seed {
     }
 }
 
+impl Migrate {
+    fn run(&self) -> anyhow::Result<()> {
+        let config = with_store(&self.source, None, self.store.as_ref())?;
+        let data = self.data.as_ref().map_or(self.from.as_path(), Path::new);
+        runtime()?.block_on(transfer::migrate(&config, &self.from, data))
+    }
+}
+
 impl Backup {
     fn run(&self) -> anyhow::Result<()> {
-        let config = with_data(&self.source, self.data.as_ref())?;
-        runtime()?.block_on(control_socket::backup(&config, &self.to))
+        let config = with_store(&self.source, self.data.as_ref(), self.store.as_ref())?;
+        let runtime = runtime()?;
+        if stores::is_postgres(&config.store) {
+            runtime.block_on(transfer::backup(&config.store, &self.to))
+        } else {
+            runtime.block_on(control_socket::backup(&config, &self.to))
+        }
+    }
+}
+
+impl Restore {
+    fn run(&self) -> anyhow::Result<()> {
+        let config = with_store(&self.source, self.data.as_ref(), self.store.as_ref())?;
+        match &self.from {
+            Some(from) => runtime()?.block_on(transfer::restore(&config, from, self.take_back)),
+            None => runtime()?.block_on(transfer::raise_generations(&config, self.take_back)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The binary `parlance`: command line, configuration, and the wiring of the roles. No behaviour.
 //!
-//! Reading order: [`cli`], [`config`], [`node`] (one function per port), [`control_socket`], [`seed`].
+//! Reading order: [`cli`], [`config`], [`node`] (one function per port), [`control_socket`], [`transfer`], [`seed`].
 
 pub mod cli;
 pub mod config;
@@ -9,3 +9,4 @@ pub mod node;
 pub mod seed;
 mod seed_story;
 pub mod stores;
+pub mod transfer;

@@ -18,6 +18,7 @@ pub mod read;
 mod rows;
 mod sharded;
 pub mod sqlite;
+pub mod transfer;
 mod tx;
 pub mod write;
 

@@ -4,7 +4,7 @@
 //! anything of them is read, so several processes may write the same topics at once. Nothing lives in a
 //! database session beyond a transaction, so PgBouncer may stand in between.
 
-mod address;
+pub(crate) mod address;
 mod connection;
 mod failure;
 mod log;

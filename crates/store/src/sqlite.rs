@@ -4,7 +4,7 @@
 //! checkpoints. A lock file keeps a second process out.
 
 mod log;
-mod migrate;
+pub(crate) mod migrate;
 mod read;
 mod tx;
 
@@ -19,7 +19,7 @@ pub use read::SqliteStore;
 use crate::{DataDir, OpenError};
 
 /// Name of the database in the data directory.
-const DATABASE: &str = "parlance.db";
+pub(crate) const DATABASE: &str = "parlance.db";
 /// Pages kept in memory by the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 16_384;
 /// Pages kept in memory by each reader, KiB.

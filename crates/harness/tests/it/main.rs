@@ -17,4 +17,5 @@ mod realtime;
 mod refusals;
 mod sessions;
 mod slots;
+mod transfer;
 mod workspaces;

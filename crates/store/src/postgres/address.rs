@@ -2,8 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+use tokio::task::JoinHandle;
 use tokio_postgres::{
-    Config,
+    Client, Config, Error,
     config::{Host, SslMode},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -29,7 +30,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// | `prefer` (default) | if the server can | not checked |
 /// | `require` | yes | not checked |
 /// | `verify-full` | yes | certificate and host name; `sslrootcert=FILE`, else the system's authorities |
-pub(super) struct Address {
+pub(crate) struct Address {
     /// For connections.
     pub(super) config: Config,
     /// For their encryption; `config` says whether it is used.
@@ -42,7 +43,7 @@ impl Address {
     ///
     /// # Errors
     /// [`OpenError::Failed`] with what is wrong; never with the address itself, which may hold a password.
-    pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
         let failed = |reason: String| OpenError::Failed { path: "the store's address".to_owned(), reason };
         let (rest, mode, authority) = split(url).map_err(failed)?;
         let mut config: Config = rest.parse().map_err(|error| failed(chain(&error)))?;
@@ -72,6 +73,20 @@ impl Address {
         let tls = tls::connector(verify, authority.as_deref()).map_err(failed)?;
         let name = display(&config);
         Ok(Self { config, tls, name })
+    }
+}
+
+impl Address {
+    /// Makes a connection, called so, for work that is not the engine's. What drives it ends with the client.
+    pub(crate) async fn dial(&self, name: &str) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut config = self.config.clone();
+        config.application_name(name);
+        let (client, driver) = config.connect(self.tls.clone()).await?;
+        let driver = tokio::spawn(async move {
+            // Whatever ends it is told to the statement that waits.
+            let _ = driver.await;
+        });
+        Ok((client, driver))
     }
 }
 

@@ -160,7 +160,7 @@ implement_store!(PostgresStore, read, {
 
     async fn backup(&self, _: &Path, _: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
         Err(StoreError::Engine(
-            "this store is backed up by parlance backup --store, or by PostgreSQL's tools".to_owned(),
+            "back it up with parlance backup --store, which connects by itself".to_owned(),
         ))
     }
 });

@@ -7,4 +7,5 @@ mod log;
 mod membership;
 mod messages;
 mod property;
+mod transfer;
 mod world;

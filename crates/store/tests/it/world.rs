@@ -41,7 +41,7 @@ impl Place {
     /// PostgreSQL when `PARLANCE_TEST_STORE` names one, else a new directory. Each test has a schema of its own;
     /// through PgBouncer, which cannot pass on the search path, a database
     /// (`PARLANCE_TEST_STORE_ISOLATION=database`).
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let Ok(url) = std::env::var("PARLANCE_TEST_STORE") else {
             return Self::Directory(tempfile::tempdir().unwrap());
         };
@@ -59,7 +59,7 @@ impl Place {
         Self::Address(format!("{url}{mark}options=-c%20search_path%3D{name}"))
     }
 
-    async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
+    pub(crate) async fn open(&self) -> (Box<dyn Log>, Arc<dyn Store>) {
         match self {
             Self::Directory(dir) => {
                 let (log, store) = store::sqlite::open(dir.path()).unwrap();
