@@ -219,7 +219,10 @@ fn sandbox_tests(binary: &Path, filter: &str, options: &Options) -> Result<Verdi
     if options.long {
         test.env("PARLANCE_LONG", "1");
     }
-    command(&mut test, Format::Libtest, TESTS_WITHIN)
+    match command(&mut test, Format::Libtest, TESTS_WITHIN)? {
+        Verdict::Ran(count, _) if count == Count::default() => bail!("no test is called {filter}"),
+        verdict => Ok(verdict),
+    }
 }
 
 fn cargo() -> Command {

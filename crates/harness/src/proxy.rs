@@ -14,8 +14,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The simple query `COMMIT`: kind, length, text.
-const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+/// How a transaction may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It is to be there.
+    Commit,
+    /// It is not to be there.
+    Rollback,
+}
+
+/// The simple queries that end a transaction: kind, length, text.
+const ENDS: [(End, &[u8]); 2] =
+    [(End::Commit, b"Q\0\0\0\x0bCOMMIT\0"), (End::Rollback, b"Q\0\0\0\x0dROLLBACK\0")];
 
 /// What the begin of a transaction that only reads says.
 const READ_ONLY: &[u8] = b"READ ONLY";
@@ -29,7 +39,7 @@ pub enum Cut {
     Finish,
 }
 
-/// When a connection that asks for a commit is cut.
+/// When a connection that asks for the end of a transaction is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// Once the question is on its way. What PostgreSQL does is up to the race.
@@ -53,8 +63,8 @@ struct Shared {
     passes: watch::Sender<bool>,
     /// Counts orders to cut; the last one's form.
     cuts: watch::Sender<(u64, Cut)>,
-    /// The next commit is cut, then.
-    trap: Mutex<Option<At>>,
+    /// The next such end of a transaction is cut, then.
+    trap: Mutex<Option<(End, At)>>,
     sprung: watch::Sender<usize>,
     open: AtomicUsize,
     accepted: AtomicUsize,
@@ -106,13 +116,13 @@ impl Proxy {
         self.shared.passes.send_replace(true);
     }
 
-    /// Cuts the connection of the next transaction that writes, when it commits; or freezes everything then.
-    pub fn cut_next_commit(&self, at: At) {
-        *self.shared.trap() = Some(at);
+    /// Cuts the connection of the next transaction that writes, when it ends so; or freezes everything then.
+    pub fn cut_next(&self, end: End, at: At) {
+        *self.shared.trap() = Some((end, at));
     }
 
-    /// How many commits were cut, or met the freeze. Wait on it for the next.
-    pub fn commits_cut(&self) -> watch::Receiver<usize> {
+    /// How many ends of transactions were cut, or met the freeze. Wait on it for the next.
+    pub fn ends_cut(&self) -> watch::Receiver<usize> {
         self.shared.sprung.subscribe()
     }
 
@@ -135,7 +145,7 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn trap(&self) -> std::sync::MutexGuard<'_, Option<At>> {
+    fn trap(&self) -> std::sync::MutexGuard<'_, Option<(End, At)>> {
         self.trap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -204,7 +214,9 @@ async fn ask(
         if pass(shared).await.is_err() {
             return Cut::Reset;
         }
-        let sprung = if reading.commits_writes(chunk) { shared.trap().take() } else { None };
+        let end = reading.ends_writes(chunk);
+        let sprung =
+            end.and_then(|end| shared.trap().take_if(|(wanted, _)| *wanted == end)).map(|(_, at)| at);
         // Before the question leaves: its answer must not slip through.
         match sprung {
             Some(At::Frozen) => {
@@ -273,20 +285,23 @@ struct Reading {
 }
 
 impl Reading {
-    /// Whether the next piece asks for the commit of a transaction that is not read-only.
-    fn commits_writes(&mut self, piece: &[u8]) -> bool {
+    /// The end of a transaction that is not read-only, if the next piece asks for one.
+    fn ends_writes(&mut self, piece: &[u8]) -> Option<End> {
         let mut window = std::mem::take(&mut self.before);
         window.extend_from_slice(piece);
-        let mut found = false;
+        let mut found = None;
         let mut at = 0;
         while let Some(rest) = window.get(at..).filter(|rest| !rest.is_empty()) {
             if rest.starts_with(READ_ONLY) {
                 self.read_only = true;
                 at += READ_ONLY.len();
-            } else if rest.starts_with(COMMIT) {
-                found |= !std::mem::take(&mut self.read_only);
-                at += COMMIT.len();
-            } else if rest.len() < COMMIT.len() && (COMMIT.starts_with(rest) || READ_ONLY.starts_with(rest)) {
+            } else if let Some((end, text)) = ENDS.iter().find(|(_, text)| rest.starts_with(text)) {
+                if !std::mem::take(&mut self.read_only) {
+                    found = Some(*end);
+                }
+                at += text.len();
+            } else if READ_ONLY.starts_with(rest) || ENDS.iter().any(|(_, text)| text.starts_with(rest)) {
+                // The rest of it comes with the next piece.
                 break;
             } else {
                 at += 1;
@@ -306,8 +321,8 @@ mod tests {
         let sent = b"Q\0\0\0\x0aBEGIN\0P...INSERT...Q\0\0\0\x0bCOMMIT\0";
         for cut in 0..sent.len() {
             let mut reading = Reading::default();
-            let first = reading.commits_writes(&sent[..cut]);
-            assert!(!first && reading.commits_writes(&sent[cut..]), "cut at {cut}");
+            let first = reading.ends_writes(&sent[..cut]);
+            assert_eq!((first, reading.ends_writes(&sent[cut..])), (None, Some(End::Commit)), "cut at {cut}");
         }
     }
 
@@ -316,11 +331,13 @@ mod tests {
         let sent = b"Q\0\0\0\x2fBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY\0Q\0\0\0\x0bCOMMIT\0";
         for cut in 0..sent.len() {
             let mut reading = Reading::default();
-            assert!(
-                !reading.commits_writes(&sent[..cut]) && !reading.commits_writes(&sent[cut..]),
-                "cut at {cut}"
+            let found = (reading.ends_writes(&sent[..cut]), reading.ends_writes(&sent[cut..]));
+            assert_eq!(found, (None, None), "cut at {cut}");
+            assert_eq!(
+                reading.ends_writes(ENDS[1].1),
+                Some(End::Rollback),
+                "the next one is another transaction"
             );
-            assert!(reading.commits_writes(COMMIT), "the next one is another transaction");
         }
     }
 
@@ -351,11 +368,11 @@ mod tests {
             let proxy = Proxy::start(server.local_addr().unwrap().port()).await.unwrap();
             let mut client = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
             let (mut accepted, _) = server.accept().await.unwrap();
-            proxy.cut_next_commit(at);
-            let mut cut = proxy.commits_cut();
-            client.write_all(COMMIT).await.unwrap();
+            proxy.cut_next(End::Commit, at);
+            let mut cut = proxy.ends_cut();
+            client.write_all(ENDS[0].1).await.unwrap();
             if at == At::Answered {
-                let mut question = [0; COMMIT.len()];
+                let mut question = [0; ENDS[0].1.len()];
                 accepted.read_exact(&mut question).await.unwrap();
                 accepted.write_all(b"done").await.unwrap();
             }

@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::{
     ANSWERED_WITHIN, BACK_WITHIN, DATABASE, cluster, key, not_there, post, seed, served, shows, verdict,
+    verdict_after,
 };
 use crate::campaign::Campaign;
 
@@ -57,9 +58,10 @@ async fn exhausted_connections_are_told_and_over_when_there_are_some() -> Result
     shown?;
 
     drop(taken);
+    let outage = begun.elapsed();
     campaign.progress(20, BACK_WITHIN).await?;
     shows(&server, true).await?;
-    let history = verdict(campaign, &[&server], &cluster).await?;
+    let history = verdict_after(outage, campaign, &[&server], &cluster).await?;
     not_there(&history, &given_up)
 }
 

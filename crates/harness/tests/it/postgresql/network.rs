@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use harness::postgres::{Options, missing};
-use harness::proxy::{At, Cut, Proxy};
+use harness::proxy::{At, Cut, End, Proxy};
 
-use super::{BACK_WITHIN, DATABASE, cluster, key, post, seed, served, shows, verdict};
+use super::{
+    ANSWERED_WITHIN, BACK_WITHIN, DATABASE, cluster, key, post, seed, served, shows, verdict, verdict_after,
+};
 use crate::campaign::Campaign;
 use crate::load::Random;
 
@@ -50,12 +52,12 @@ async fn a_commit_whose_answer_is_lost_is_unknown_and_repeated_once() -> Result<
     let proxy = Proxy::start(cluster.port()).await?;
     let server = served(cluster.url_at(proxy.port(), DATABASE)).await?;
     let (bot, general) = (server.bot(), server.channel("general")?.to_owned());
-    let mut cuts = proxy.commits_cut();
+    let mut cuts = proxy.ends_cut();
 
     // Alone: the answer is the documented one, and the repeat finds the message.
     for at in [At::Answered, At::Asked, At::Answered, At::Asked] {
         let key = key();
-        proxy.cut_next_commit(at);
+        proxy.cut_next(End::Commit, at);
         let unknown = post(&bot, &general, &key).await?;
         ensure!(unknown["error"] == "request_timeout", "cut when {at:?}: answered {unknown}");
         let message = unknown["response_metadata"]["messages"].to_string();
@@ -74,7 +76,7 @@ async fn a_commit_whose_answer_is_lost_is_unknown_and_repeated_once() -> Result<
     let mut campaign = Campaign::start(&[&server], seed()?).await?;
     for round in 0..30 {
         let next = *cuts.borrow() + 1;
-        proxy.cut_next_commit(if round % 2 == 0 { At::Answered } else { At::Asked });
+        proxy.cut_next(End::Commit, if round % 2 == 0 { At::Answered } else { At::Asked });
         let cut = tokio::time::timeout(BACK_WITHIN, cuts.wait_for(|count| *count >= next));
         campaign.during(async { cut.await.is_ok_and(|seen| seen.is_ok()) }).await.and_then(|cut| {
             ensure!(cut, "no commit came by");
@@ -104,8 +106,8 @@ async fn a_frozen_network_is_noticed_and_over_when_it_thaws() -> Result<()> {
 
     // At a moment when a commit has no answer yet. Nothing passes and nothing is closed; whoever asked, and whoever
     // asks now, gets an answer all the same.
-    let mut frozen = proxy.commits_cut();
-    proxy.cut_next_commit(At::Frozen);
+    let mut frozen = proxy.ends_cut();
+    proxy.cut_next(End::Commit, At::Frozen);
     campaign.during(frozen.wait_for(|count| *count == 1)).await??;
     let (began, load) = (Instant::now(), campaign.load.clone());
     let noticed = async {
@@ -124,8 +126,43 @@ async fn a_frozen_network_is_noticed_and_over_when_it_thaws() -> Result<()> {
     ensure!(read["error"] == "service_unavailable", "a read was answered {read}");
     shown?;
     proxy.thaw();
+    let outage = began.elapsed();
     campaign.progress(50, BACK_WITHIN).await?;
     shows(&server, true).await?;
-    verdict(campaign, &[&server], &cluster).await?;
+    verdict_after(outage, campaign, &[&server], &cluster).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_freezes_at_a_rollback_holds_nobody_up_for_ever() -> Result<()> {
+    if missing("the network freezes at a rollback") {
+        return Ok(());
+    }
+    let cluster = cluster(Options::default()).await?;
+    let proxy = Proxy::start(cluster.port()).await?;
+    let server = served(cluster.url_at(proxy.port(), DATABASE)).await?;
+    let mut campaign = Campaign::start(&[&server], seed()?).await?;
+    campaign.progress(20, BACK_WITHIN).await?;
+    // A lock that is not let go: the server gives up waiting, and rolls back.
+    let mut holder = cluster.admin_of(DATABASE).await?;
+    let held = holder.transaction().await?;
+    held.batch_execute("SELECT 1 FROM topics FOR UPDATE").await?;
+    let mut frozen = proxy.ends_cut();
+    proxy.cut_next(End::Rollback, At::Frozen);
+    let rolls_back = tokio::time::timeout(NOTICED_WITHIN, frozen.wait_for(|count| *count == 1));
+    campaign.during(async { rolls_back.await.map(|seen| seen.is_ok()) }).await?.context("no rollback")?;
+    held.rollback().await?;
+    let (began, load) = (Instant::now(), campaign.load.clone());
+    let answered = async {
+        while load.answered("service_unavailable") + load.answered("request_timeout") == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let answered = campaign.during(tokio::time::timeout(ANSWERED_WITHIN, answered)).await?;
+    answered.context("nobody was answered")?;
+    proxy.thaw();
+    let outage = began.elapsed();
+    campaign.progress(50, BACK_WITHIN).await?;
+    verdict_after(outage, campaign, &[&server], &cluster).await?;
     Ok(())
 }

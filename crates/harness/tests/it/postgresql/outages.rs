@@ -1,12 +1,14 @@
 //! PostgreSQL goes away and comes back: killed, stopped, restarted, its sessions ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use harness::postgres::{Cluster, Options, Stop, missing};
 use harness::sandbox::Sandbox;
 
-use super::{BACK_WITHIN, DATABASE, cluster, key, not_there, post, seed, served, shows, verdict};
+use super::{
+    BACK_WITHIN, DATABASE, cluster, key, not_there, post, seed, served, shows, verdict, verdict_after,
+};
 use crate::campaign::Campaign;
 use crate::load::Random;
 
@@ -96,6 +98,7 @@ async fn an_orderly_restart_is_waited_for_or_refused_clearly() -> Result<()> {
     ensure!(refused == 0, "a restart of well under a second was not waited for");
 
     // Long: whoever asks is told that it was not done, and operators see why.
+    let began = Instant::now();
     cluster.stop(Stop::Fast).await?;
     let given_up = key();
     let (refused, shown) = campaign
@@ -107,9 +110,10 @@ async fn an_orderly_restart_is_waited_for_or_refused_clearly() -> Result<()> {
     let read = bot.call("conversations.history", &[("channel", &general)]).await?;
     ensure!(read["error"] == "service_unavailable", "a read was answered {read}");
     cluster.launch().await?;
+    let outage = began.elapsed();
     campaign.progress(GOES_ON, BACK_WITHIN).await?;
     shows(&server, true).await?;
-    let history = verdict(campaign, &[&server], &cluster).await?;
+    let history = verdict_after(outage, campaign, &[&server], &cluster).await?;
     not_there(&history, &given_up)
 }
 
