@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use model::{Epoch, Head, NodeId, Position, Seq, Topic, TraceId, WriteTimes};
+use model::{CredentialId, Epoch, Head, NodeId, Position, Seq, Topic, TraceId, WriteTimes};
 use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_DEFAULT};
-use store::Sweep;
+use store::{Changed, Sweep};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -98,10 +98,10 @@ impl Publisher {
         }
     }
 
-    /// Announces the heads of topics that changed in one store, whichever process wrote to them, until the
+    /// Looks what changed in one store, whichever process wrote to it, and tells this one's roles; until the
     /// drain.
     pub async fn sweep(self: Arc<Self>, mut sweep: Box<dyn Sweep>, drain: CancellationToken) {
-        let mut recent = VecDeque::new();
+        let (mut recent, mut revoked) = (VecDeque::new(), Vec::new());
         let mut ticks = tokio::time::interval(SWEEP_PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -110,10 +110,26 @@ impl Publisher {
                 _ = ticks.tick() => {}
             }
             match sweep.changed().await {
-                Ok(heads) => recent.push_back(heads),
+                Ok(Changed { heads, revoked: found }) => {
+                    recent.push_back(heads);
+                    revoked.extend(found);
+                }
                 Err(error) => warn!(%error, "sweep cannot read"),
             }
             self.announce(&mut recent).await;
+            self.revoke(&mut revoked).await;
+        }
+    }
+
+    /// Ends the sessions of credentials that were revoked, by another process perhaps: who has none of them has
+    /// nothing to do.
+    async fn revoke(&self, revoked: &mut Vec<CredentialId>) {
+        if revoked.is_empty() {
+            return;
+        }
+        match self.admin.revoke(&self.call(), revoked.clone()).await {
+            Ok(_) => revoked.clear(),
+            Err(error) => warn!(%error, "revocations not taken, repeated at the next sweep"),
         }
     }
 

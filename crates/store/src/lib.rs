@@ -7,10 +7,10 @@
 
 mod append;
 mod codec;
+mod commits;
 mod data_dir;
 mod directory;
 pub mod error;
-mod heads;
 mod migrations;
 pub mod postgres;
 mod query;

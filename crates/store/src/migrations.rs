@@ -3,8 +3,11 @@
 use sha2::{Digest, Sha256};
 
 /// All migrations, in order. Applied ones are never changed: add another.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_postgres_storage.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_postgres_storage.sql"),
+    include_str!("../migrations/0003_revocations.sql"),
+];
 
 /// What an applied migration is known by.
 pub(crate) fn checksum(sql: &str) -> String {

@@ -163,15 +163,24 @@ pub enum PlacementState {
     Gone,
 }
 
-/// Watches which topics change, whichever process wrote to them.
+/// Watches what transactions do, whichever process they are of.
 #[async_trait]
 pub trait Sweep: Send {
-    /// Heads of topics that changed since the last call. The first call looks back a little: what was being
-    /// committed when it came is in it or in the next. A head may come twice, none is left out.
+    /// What changed since the last call. The first call looks back a little: what was being committed when it
+    /// came is in it or in the next. Things may come twice, nothing is left out.
     ///
     /// # Errors
     /// The store's; the next call begins where this one did.
-    async fn changed(&mut self) -> Result<Vec<Head>, StoreError>;
+    async fn changed(&mut self) -> Result<Changed, StoreError>;
+}
+
+/// What transactions did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changed {
+    /// Newest heads of the topics that they moved.
+    pub heads: Vec<Head>,
+    /// Credentials that they revoked.
+    pub revoked: Vec<CredentialId>,
 }
 
 /// What is known of a secret.

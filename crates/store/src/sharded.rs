@@ -11,8 +11,8 @@ use model::{
 use tokio::time::timeout;
 
 use crate::{
-    Authenticated, BootSnapshot, ChannelsQuery, Directory, EventsRead, Invite, MessagePage, Placement, Range,
-    SecretHash, ShardCheck, Store, StoreError, Sweep, ThreadPage,
+    Authenticated, BootSnapshot, Changed, ChannelsQuery, Directory, EventsRead, Invite, MessagePage,
+    Placement, Range, SecretHash, ShardCheck, Store, StoreError, Sweep, ThreadPage,
 };
 
 /// How long the heads of one shard hold up those of the others.
@@ -220,7 +220,7 @@ struct NoSweep;
 
 #[async_trait]
 impl Sweep for NoSweep {
-    async fn changed(&mut self) -> Result<Vec<model::Head>, StoreError> {
-        Ok(Vec::new())
+    async fn changed(&mut self) -> Result<Changed, StoreError> {
+        Ok(Changed::default())
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use model::{Micros, Topic, WorkspaceId};
 
-use crate::StoreError;
+use crate::{StoreError, commits::Commit};
 
 /// A value in a row or parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub(crate) trait Tx: Send {
         Ok(())
     }
 
-    /// The row of the log of commits that says which heads this transaction moved.
-    fn log_commit(&self, now: Micros, heads: Vec<u8>) -> Rows;
+    /// The row of the log of commits that says what this transaction did.
+    fn log_commit(&self, now: Micros, commit: &Commit) -> Rows;
 
     /// Whether a statement costs a round trip, so that rows are better read many at a time.
     fn is_remote(&self) -> bool {

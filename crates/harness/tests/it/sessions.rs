@@ -9,10 +9,10 @@ use harness::socket::{Positions, Refusal, Socket};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-const OWN_HEADER: &str = "X-Parlance-Client";
+pub(crate) const OWN_HEADER: &str = "X-Parlance-Client";
 
 /// Signs in and returns the cookie as a browser would send it.
-async fn sign_in(server: &Sandbox, person: usize) -> Result<String> {
+pub(crate) async fn sign_in(server: &Sandbox, person: usize) -> Result<String> {
     let person = &server.seed.people[person];
     let response = Api::new(server.url(), None)
         .request(Method::POST, "/api/parlance.signin")
@@ -31,11 +31,11 @@ async fn sign_in(server: &Sandbox, person: usize) -> Result<String> {
     Ok(cookie.split(';').next().unwrap_or_default().to_owned())
 }
 
-fn with_cookie(server: &Sandbox, verb: Method, path: &str, cookie: &str) -> RequestBuilder {
+pub(crate) fn with_cookie(server: &Sandbox, verb: Method, path: &str, cookie: &str) -> RequestBuilder {
     Api::new(server.url(), None).request(verb, path).header("Cookie", cookie)
 }
 
-async fn error_of(request: RequestBuilder) -> Result<String> {
+pub(crate) async fn error_of(request: RequestBuilder) -> Result<String> {
     let answer: Value = request.send().await?.json().await?;
     Ok(answer["error"].as_str().unwrap_or("none").to_owned())
 }

@@ -244,7 +244,9 @@ pub(super) async fn revoke_credential(
             params![workspace, id, batch.now()].into(),
         )
         .await?;
-    Ok(Done::Revoked(if changed > 0 { vec![id] } else { Vec::new() }))
+    let ids = if changed > 0 { vec![id] } else { Vec::new() };
+    batch.revoke(&ids);
+    Ok(Done::Revoked(ids))
 }
 
 /// Revokes every browser session of a person.
@@ -257,6 +259,7 @@ pub(super) async fn revoke_sessions(batch: &mut Batch<'_>, workspace: WorkspaceI
          WHERE workspace = $1 AND usr = $2 AND kind = 4 AND revoked IS NULL",
         params![workspace, user, batch.now()].into(),
     );
+    batch.revoke(&ids);
     Ok(Done::Revoked(ids))
 }
 

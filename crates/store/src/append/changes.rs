@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{
-    ChannelId, ClientMsgId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic, TopicKind, Ts,
-    User, UserId, WorkspaceId,
+    ChannelId, ClientMsgId, CredentialId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic,
+    TopicKind, Ts, User, UserId, WorkspaceId,
 };
 
 use super::{Decided, TopicState, Topics, event_row};
 use crate::{
-    Refusal, StoreError, Write, WriteKind, codec, heads,
+    Refusal, StoreError, Write, WriteKind, codec,
+    commits::Commit,
     rows::{self, StoredChannel, StoredMessage, channel_sql},
     tx::{Locked, Row, Rows, Tx, Value, params},
 };
@@ -76,6 +77,7 @@ pub(crate) struct Batch<'t> {
     writes: Vec<Rows>,
     events: Vec<Event>,
     moved: HashSet<Topic>,
+    revoked: Vec<CredentialId>,
 }
 
 impl<'t> Batch<'t> {
@@ -94,6 +96,7 @@ impl<'t> Batch<'t> {
             writes: Vec::new(),
             events: Vec::new(),
             moved: HashSet::new(),
+            revoked: Vec::new(),
         }
     }
 
@@ -510,6 +513,11 @@ impl<'t> Batch<'t> {
         Ok(user)
     }
 
+    /// Tells other processes of revoked credentials.
+    pub(crate) fn revoke(&mut self, ids: &[CredentialId]) {
+        self.revoked.extend(ids);
+    }
+
     /// Forgets a cached person, after a statement that changed the row.
     pub(crate) fn forget_user(&mut self, workspace: WorkspaceId, id: UserId) {
         self.users.remove(&(workspace, id));
@@ -553,11 +561,11 @@ impl<'t> Batch<'t> {
         rows::count_mentions(self.tx, workspace, channel, user, after).await
     }
 
-    /// Writes everything at the end of the batch, and which topics it moved.
+    /// Writes everything at the end of the batch, and what others must learn of it.
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
-        let heads = self.heads();
-        if !heads.is_empty() {
-            self.writes.push(self.tx.log_commit(self.now, heads::encode(&heads)));
+        let commit = Commit { heads: self.heads(), revoked: std::mem::take(&mut self.revoked) };
+        if !commit.is_empty() {
+            self.writes.push(self.tx.log_commit(self.now, &commit));
         }
         self.flush_rows().await
     }

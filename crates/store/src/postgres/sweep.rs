@@ -11,7 +11,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::Head;
 use tracing::warn;
 
 use super::{
@@ -20,8 +19,8 @@ use super::{
     read::{again, end, failed, try_read},
 };
 use crate::{
-    StoreError, Sweep, heads,
-    tx::{Row, Tx, params},
+    Changed, StoreError, Sweep, commits,
+    tx::{Tx, params},
 };
 
 /// Numbers before the newest that the first look covers: transactions that were open then are among them.
@@ -95,7 +94,7 @@ impl PostgresSweep {
 
 #[async_trait]
 impl Sweep for PostgresSweep {
-    async fn changed(&mut self) -> Result<Vec<Head>, StoreError> {
+    async fn changed(&mut self) -> Result<Changed, StoreError> {
         let began = Instant::now();
         loop {
             let seen = &mut self.seen;
@@ -113,30 +112,21 @@ impl Sweep for PostgresSweep {
 }
 
 /// One look. What it found counts as seen only when all of it was read.
-async fn look(tx: &mut dyn Tx, seen: &mut Seen) -> Result<Vec<Head>, StoreError> {
+async fn look(tx: &mut dyn Tx, seen: &mut Seen) -> Result<Changed, StoreError> {
     let first = tx.query("SELECT max(n) FROM commits", &[]).await?.into_iter().next();
     let newest: Option<i64> = first.map(|mut row| row.take()).transpose()?.flatten();
     seen.newest_is(newest);
-    let Some(last) = seen.last else { return Ok(Vec::new()) };
-    let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
-    let (above, mut moved) = read(tx.query(sql, &params![last, ROWS_MAX]).await?)?;
+    let Some(last) = seen.last else { return Ok(Changed::default()) };
+    let sql = "SELECT n, heads, revoked FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
+    let (above, mut changed) = commits::read(tx.query(sql, &params![last, ROWS_MAX]).await?)?;
     let keys = seen.missing.keys().map(|number| params![*number].into()).collect();
-    let sql = "SELECT n, heads FROM commits WHERE (n) IN (VALUES $keys)";
+    let sql = "SELECT n, heads, revoked FROM commits WHERE (n) IN (VALUES $keys)";
     let late = tx.query_keys(&[(sql, keys)]).await?.into_iter().flatten().collect();
-    let (turned_up, late) = read(late)?;
-    moved.extend(late);
+    let (turned_up, late) = commits::read(late)?;
+    changed.heads.extend(late.heads);
+    changed.revoked.extend(late.revoked);
     seen.take(&above, &turned_up, Instant::now());
-    Ok(heads::newest(moved))
-}
-
-fn read(rows: Vec<Row>) -> Result<(Vec<i64>, Vec<Head>), StoreError> {
-    let mut numbers = Vec::with_capacity(rows.len());
-    let mut moved = Vec::new();
-    for mut row in rows {
-        numbers.push(row.take()?);
-        moved.extend(heads::decode(&row.take::<Vec<u8>>()?)?);
-    }
-    Ok((numbers, moved))
+    Ok(changed)
 }
 
 #[cfg(test)]

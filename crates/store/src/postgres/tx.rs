@@ -13,6 +13,7 @@ use tokio_postgres::{
 use super::{connection::Connection, failure::Failure};
 use crate::{
     StoreError,
+    commits::Commit,
     tx::{Locked, Row, Rows, Tx, Value, params, topic_sql},
 };
 
@@ -238,10 +239,10 @@ impl Tx for PostgresTx<'_> {
         self.keep(locked.map(|_| ()))
     }
 
-    fn log_commit(&self, _: Micros, heads: Vec<u8>) -> Rows {
-        let sql = "INSERT INTO commits (at, heads) \
-                   VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $1)";
-        (sql, vec![params![heads.as_slice()].into()])
+    fn log_commit(&self, _: Micros, commit: &Commit) -> Rows {
+        let sql = "INSERT INTO commits (at, heads, revoked) \
+                   VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $1, $2)";
+        (sql, vec![commit.columns().into()])
     }
 
     fn is_remote(&self) -> bool {

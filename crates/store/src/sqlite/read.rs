@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    Channel, ChannelId, CredentialId, Head, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
+    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
     UserId, Workspace, WorkspaceId,
 };
 use rusqlite::Connection;
@@ -18,8 +18,8 @@ use super::{
     tx::{SqliteTx, at_once},
 };
 use crate::{
-    Authenticated, BootSnapshot, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range, SecretHash,
-    ShardCheck, StoreError, Sweep, ThreadPage, heads,
+    Authenticated, BootSnapshot, Changed, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range,
+    SecretHash, ShardCheck, StoreError, Sweep, ThreadPage, commits,
     query::{self, implement_store},
     rows,
     tx::{Tx, params},
@@ -134,23 +134,18 @@ struct SqliteSweep {
 
 #[async_trait]
 impl Sweep for SqliteSweep {
-    async fn changed(&mut self) -> Result<Vec<Head>, StoreError> {
+    async fn changed(&mut self) -> Result<Changed, StoreError> {
         let (store, since) = (&self.store, self.since);
-        let (heads, next) = read!(store, changed_heads, since)?;
+        let (next, changed) = read!(store, changed_since, since)?;
         self.since = next;
-        Ok(heads)
+        Ok(changed)
     }
 }
 
-async fn changed_heads(tx: &mut dyn Tx, since: u64) -> Result<(Vec<Head>, u64), StoreError> {
-    let sql = "SELECT n, heads FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
-    let mut next = since;
-    let mut moved = Vec::new();
-    for mut row in tx.query(sql, &params![since, SWEEP_COMMITS_MAX]).await? {
-        next = row.take()?;
-        moved.extend(heads::decode(&row.take::<Vec<u8>>()?)?);
-    }
-    Ok((heads::newest(moved), next))
+async fn changed_since(tx: &mut dyn Tx, since: u64) -> Result<(u64, Changed), StoreError> {
+    let sql = "SELECT n, heads, revoked FROM commits WHERE n > $1 ORDER BY n LIMIT $2";
+    let (numbers, changed) = commits::read(tx.query(sql, &params![since, SWEEP_COMMITS_MAX]).await?)?;
+    Ok((numbers.last().copied().unwrap_or(since), changed))
 }
 
 /// Copies the database as it is at this moment: the read transaction keeps its view while writers go on.

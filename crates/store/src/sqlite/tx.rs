@@ -17,7 +17,8 @@ use rusqlite::{
 
 use crate::{
     StoreError,
-    tx::{Locked, Row, Rows, Tx, Value, params, topic_sql},
+    commits::Commit,
+    tx::{Locked, Row, Rows, ToValue, Tx, Value, params, topic_sql},
 };
 
 /// A transaction, or a connection in autocommit mode.
@@ -97,8 +98,10 @@ impl Tx for SqliteTx<'_> {
         Ok(found)
     }
 
-    fn log_commit(&self, now: Micros, heads: Vec<u8>) -> Rows {
-        ("INSERT INTO commits (at, heads) VALUES ($1, $2)", vec![params![now, heads.as_slice()].into()])
+    fn log_commit(&self, now: Micros, commit: &Commit) -> Rows {
+        let [heads, revoked] = commit.columns();
+        let sql = "INSERT INTO commits (at, heads, revoked) VALUES ($1, $2, $3)";
+        (sql, vec![vec![now.to_value(), heads, revoked]])
     }
 
     async fn query_keys(&mut self, queries: &[Rows]) -> Result<Vec<Vec<Row>>, StoreError> {

@@ -1,7 +1,7 @@
 //! The log: catch-up, resets, the sweep.
 
-use model::{EventKind, Generation, Position, Seq, Topic, TopicId};
-use store::{Done, EventsRead, WriteKind};
+use model::{Credential, EventKind, Generation, Position, Seq, Topic, TopicId};
+use store::{Changed, Done, EventsRead, NewCredential, SecretHash, WriteKind};
 
 use crate::world::*;
 
@@ -75,11 +75,12 @@ async fn a_raised_generation_resets_every_topic_and_goes_on() {
 async fn the_sweep_sees_each_moved_topic() {
     let mut world = World::new().await;
     let mut sweep = world.store.sweep();
-    assert!(!sweep.changed().await.unwrap().is_empty(), "the first look goes back a little");
-    assert_eq!(sweep.changed().await.unwrap(), []);
+    assert!(!sweep.changed().await.unwrap().heads.is_empty(), "the first look goes back a little");
+    assert_eq!(sweep.changed().await.unwrap(), Changed::default());
     world.say(GENERAL, ANN, "x").await;
     world.batch(vec![post(draft(GENERAL, BO, "y")), post(draft(SECRET, BO, "z"))]).await.unwrap();
-    let heads = sweep.changed().await.unwrap();
+    let Changed { heads, revoked } = sweep.changed().await.unwrap();
+    assert_eq!(revoked, []);
     assert_eq!(heads.len(), 2);
     for channel in [GENERAL, SECRET] {
         let id = TopicId::Channel(channel);
@@ -88,7 +89,30 @@ async fn the_sweep_sees_each_moved_topic() {
             heads.iter().filter(|head| head.topic.id == id).map(|head| head.position).collect();
         assert_eq!(seen, [position], "{channel}: each topic once, with its newest head");
     }
-    assert_eq!(sweep.changed().await.unwrap(), []);
+    assert_eq!(sweep.changed().await.unwrap(), Changed::default());
+}
+
+#[tokio::test]
+async fn the_sweep_tells_of_revoked_credentials() {
+    let mut world = World::new().await;
+    let secrets = ["a", "b", "c"].map(SecretHash::of);
+    for (secret, kind) in
+        secrets.into_iter().zip([Credential::Session, Credential::Session, Credential::User])
+    {
+        let (user, scopes) = (Some(BO), String::new());
+        let credential = NewCredential { secret, kind, user, bot: None, app: None, scopes, expires: None };
+        world.ok(WriteKind::AddCredential(credential)).await;
+    }
+    let mut sweep = world.store.sweep();
+    sweep.changed().await.unwrap();
+    world.ok(WriteKind::RevokeSessions { user: BO }).await;
+    world.ok(WriteKind::RevokeCredential { id: secrets[2].credential_id() }).await;
+    world.ok(WriteKind::RevokeCredential { id: secrets[2].credential_id() }).await;
+    let mut revoked = sweep.changed().await.unwrap().revoked;
+    revoked.sort_unstable_by_key(|id| id.0);
+    let mut expected = secrets.map(|secret| secret.credential_id());
+    expected.sort_unstable_by_key(|id| id.0);
+    assert_eq!(revoked, expected, "each once");
 }
 
 #[tokio::test]

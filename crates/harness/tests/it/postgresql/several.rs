@@ -1,14 +1,18 @@
 //! Several servers on one database.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use harness::history::{Action, Outcome, Seen};
 use harness::postgres::{Options, missing};
+use harness::socket::{Positions, Socket};
+use reqwest::Method;
+use serde_json::Value;
 
 use super::{BACK_WITHIN, DATABASE, beside, cluster, seed, served, verdict};
-use crate::campaign::Campaign;
+use crate::campaign::{Campaign, DELIVER_WITHIN};
 use crate::load::Random;
+use crate::sessions::{OWN_HEADER, error_of, sign_in, with_cookie};
 
 /// How often one of two is killed.
 const KILLS: usize = 10;
@@ -46,6 +50,28 @@ async fn two_servers_write_the_same_channels_and_hear_each_other() -> Result<()>
         live(two.address())
     );
     ensure!(posts(true) > 20 && posts(false) > 20, "too little was written on one of the two");
+    Ok(())
+}
+
+#[tokio::test]
+async fn signing_out_on_one_server_ends_the_sessions_on_the_other() -> Result<()> {
+    if missing("signing out on another server") {
+        return Ok(());
+    }
+    let cluster = cluster(Options::default()).await?;
+    let one = served(cluster.url(DATABASE)).await?;
+    let two = beside(&one, cluster.url(DATABASE)).await?;
+    let (here, there) = (sign_in(&one, 0).await?, sign_in(&two, 0).await?);
+    let request = with_cookie(&two, Method::POST, "/realtime/v1/connect", &there);
+    let answer: Value = request.header(OWN_HEADER, "1").send().await?.json().await?;
+    let mut socket = Socket::open(answer["url"].as_str().context("url")?, Some(two.url())).await?;
+    socket.resume(&Positions::new()).await?;
+    let request = with_cookie(&one, Method::POST, "/api/parlance.signout", &here);
+    let error = error_of(request.header(OWN_HEADER, "1").form(&[("all", "true")])).await?;
+    ensure!(error == "none", "signing out answered {error}");
+    let began = Instant::now();
+    ensure!(socket.closed(DELIVER_WITHIN).await? == Some(4500), "the session on the other server goes on");
+    println!("its session ended after {:?}", began.elapsed());
     Ok(())
 }
 
