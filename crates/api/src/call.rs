@@ -121,7 +121,16 @@ pub async fn call(app: Arc<App>, name: &str, request: Request<Body>) -> Response
     let method = app.method(name);
     let mut answer = Answered::default();
     let result = match method {
-        None => Err(Failure::new("unknown_method")),
+        None => {
+            // Its sender gets to see the answer only when it was read.
+            args::discard(request.into_body()).await;
+            Err(Failure::new("unknown_method"))
+        }
+        Some(_) if !matches!(*request.method(), http::Method::GET | http::Method::POST) => {
+            let verb = request.method().to_string();
+            args::discard(request.into_body()).await;
+            Err(Failure::with_message("method_not_allowed", format!("call it with GET or POST, not {verb}")))
+        }
         Some(method) => {
             let run = checked(Arc::clone(&app), method, request, trace, &mut answer);
             AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {

@@ -176,6 +176,7 @@ fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::MessageNotFound => "message_not_found",
         Refusal::ThreadNotFound => "thread_not_found",
         Refusal::CannotReply => "cannot_reply_to_message",
+        Refusal::CannotBroadcast => "cant_broadcast_message",
         Refusal::CantUpdate => "cant_update_message",
         Refusal::CantDelete => "cant_delete_message",
         Refusal::NoText => "no_text",

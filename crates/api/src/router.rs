@@ -16,9 +16,11 @@ use crate::{app::App, call::call, files, sockets, tickets};
 /// Everything that this role serves.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
+        .route("/api", any(api))
         .route("/api/", any(api))
         .route("/api/{*method}", any(api))
         .route("/realtime/v1/connect", any(connect))
+        .route("/realtime/{*rest}", any(api))
         .route(tickets::OWN_PATH, any(own_socket))
         .route(tickets::RTM_PATH, any(rtm_socket))
         .route("/healthz", get(async || "ok\n"))
@@ -28,7 +30,8 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The method's name is taken as it stands in the path: what is escaped there names no method.
+/// The method's name is taken as it stands in the path: what is escaped there names no method, and what is no
+/// path of the API neither.
 async fn api(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     call(app, path.strip_prefix("/api/").unwrap_or_default(), request).await

@@ -10,6 +10,8 @@ use model::SessionId;
 pub const NO_TEXT: i32 = 2;
 /// Error code of what is sent too fast.
 pub const TOO_FAST: i32 = -1;
+/// Error code of a member whose value cannot be taken. Slack has none of its own for it.
+pub const BAD_FIELD: i32 = 3;
 /// Error code of an unknown type.
 pub const UNKNOWN_TYPE: i32 = 5;
 
@@ -80,16 +82,9 @@ impl RtmFrame {
         let id = raw("id").map_or("null", RawValue::get);
         Ok(match string("type").as_deref() {
             Some("ping") => Self::Reply(pong(&members)),
-            Some("message") => match string("text").filter(|text| !text.is_empty()) {
-                None => Self::Reply(error(id, NO_TEXT, "message text is missing")),
-                Some(text) => Self::Message(RtmMessage {
-                    reply_to: id.to_owned(),
-                    channel: string("channel").unwrap_or_default(),
-                    text,
-                    thread_ts: string("thread_ts"),
-                    reply_broadcast: raw("reply_broadcast").is_some_and(|value| value.get() == "true"),
-                    client_msg_id: string("client_msg_id"),
-                }),
+            Some("message") => match message(id, raw) {
+                Ok(message) => Self::Message(message),
+                Err((code, why)) => Self::Reply(error(id, code, &why)),
             },
             Some("typing") => match string("channel") {
                 Some(channel) => Self::Typing { channel, thread_ts: string("thread_ts") },
@@ -101,6 +96,40 @@ impl RtmFrame {
             _ => Self::Ignored,
         })
     }
+}
+
+/// Reads a message. What it has and what cannot be taken is refused: an answer says that all of it was meant.
+fn message<'a>(id: &str, raw: impl Fn(&str) -> Option<&'a RawValue>) -> Result<RtmMessage, (i32, String)> {
+    let present = |name: &str| raw(name).map(RawValue::get).filter(|json| *json != "null");
+    let wrong = |name: &str| (BAD_FIELD, format!("{name} cannot be taken as it is"));
+    // A number stands for its own digits, as clients of Slack send a `thread_ts`.
+    let text = |name: &str| match present(name) {
+        None => Ok(None),
+        Some(json) if json.starts_with('"') => {
+            serde_json::from_str::<String>(json).map(Some).map_err(|_| wrong(name))
+        }
+        Some(json) if json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Ok(Some(json.to_owned())),
+        Some(_) => Err(wrong(name)),
+    };
+    for name in ["blocks", "attachments"] {
+        if present(name).is_some() {
+            return Err((BAD_FIELD, format!("{name} are sent with chat.postMessage, not typed")));
+        }
+    }
+    let reply_broadcast = match present("reply_broadcast") {
+        None | Some("false" | "0" | "\"false\"" | "\"0\"") => false,
+        Some("true" | "1" | "\"true\"" | "\"1\"") => true,
+        Some(_) => return Err(wrong("reply_broadcast")),
+    };
+    let missing = || (NO_TEXT, "message text is missing".to_owned());
+    Ok(RtmMessage {
+        reply_to: id.to_owned(),
+        channel: text("channel")?.unwrap_or_default(),
+        text: text("text")?.filter(|text| !text.is_empty()).ok_or_else(missing)?,
+        thread_ts: text("thread_ts")?,
+        reply_broadcast,
+        client_msg_id: text("client_msg_id")?,
+    })
 }
 
 /// The answer to a ping: its other members come back as they were.
@@ -198,6 +227,42 @@ mod tests {
         }
         for text in ["", "[]", "7", "{", "null"] {
             assert!(RtmFrame::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_message_has_is_taken_or_refused() {
+        let with = |member: &str| {
+            RtmFrame::parse(&format!(r#"{{"id":1,"type":"message","channel":"C1","text":"t",{member}}}"#))
+        };
+        for (member, thread, broadcast) in [
+            (r#""thread_ts":1234.500000"#, Some("1234.500000"), false),
+            (r#""thread_ts":"1.0","reply_broadcast":true"#, Some("1.0"), true),
+            (r#""thread_ts":"1.0","reply_broadcast":"true""#, Some("1.0"), true),
+            (r#""thread_ts":"1.0","reply_broadcast":1"#, Some("1.0"), true),
+            (r#""thread_ts":null,"reply_broadcast":null,"blocks":null"#, None, false),
+        ] {
+            let Ok(RtmFrame::Message(message)) = with(member) else { panic!("{member}") };
+            assert_eq!(
+                (message.thread_ts.as_deref(), message.reply_broadcast),
+                (thread, broadcast),
+                "{member}"
+            );
+        }
+        for member in [
+            r#""thread_ts":{}"#,
+            r#""thread_ts":true"#,
+            r#""client_msg_id":[1]"#,
+            r#""reply_broadcast":"yes""#,
+            r#""blocks":[]"#,
+            r#""attachments":[{"text":"x"}]"#,
+        ] {
+            let name = member.split('"').nth(1).unwrap();
+            let Ok(RtmFrame::Reply(reply)) = with(member) else { panic!("{member}") };
+            assert!(
+                reply.contains(r#""ok":false,"reply_to":1"#) && reply.contains(name),
+                "{member}: {reply}"
+            );
         }
     }
 

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{Config, LogFormat, RateLimits, Role, Shard},
     control_socket, node, seed, stores, transfer,
+    workspaces::NewWorkspace,
 };
 
 /// A team-messaging server that speaks Slack's interfaces.
@@ -35,6 +36,8 @@ enum Command {
     Restore(Restore),
     /// Set a new password for a person, also while the server runs; it signs them out everywhere
     ResetPassword(ResetPassword),
+    /// Make a further workspace and its owner, also while the server runs; prints the owner's password
+    CreateWorkspace(CreateWorkspace),
     /// Show or check the configuration
     Config(ConfigCommand),
 }
@@ -167,6 +170,33 @@ struct ResetPassword {
 }
 
 #[derive(Debug, Args)]
+struct CreateWorkspace {
+    #[command(flatten)]
+    source: Source,
+    /// Directory of everything durable
+    #[arg(long)]
+    data: Option<String>,
+    /// The store: `sqlite` (embedded) or postgres://…
+    #[arg(long)]
+    store: Option<String>,
+    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
+    #[arg(long)]
+    shard: Vec<Shard>,
+    /// The workspace's name
+    #[arg(long)]
+    name: String,
+    /// Its name for signing in, of lower-case letters, digits and -; made of the name if none
+    #[arg(long)]
+    domain: Option<String>,
+    /// The owner's full name
+    #[arg(long)]
+    owner: String,
+    /// The owner's e-mail address
+    #[arg(long)]
+    email: String,
+}
+
+#[derive(Debug, Args)]
 struct ConfigCommand {
     #[command(flatten)]
     source: Source,
@@ -195,6 +225,7 @@ impl Cli {
             Command::Backup(command) => command.run(),
             Command::Restore(command) => command.run(),
             Command::ResetPassword(command) => command.run(),
+            Command::CreateWorkspace(command) => command.run(),
             Command::Config(command) => command.run(),
         };
         match result {
@@ -330,6 +361,27 @@ impl ResetPassword {
             self.team.as_deref(),
         ))?;
         say(&format!("The new password of {} is  {password}", self.email));
+        Ok(())
+    }
+}
+
+impl CreateWorkspace {
+    fn run(&self) -> anyhow::Result<()> {
+        let overrides = Overrides {
+            data: self.data.clone(),
+            store: self.store.clone(),
+            shard: self.shard.clone(),
+            ..Overrides::default()
+        };
+        let config = load(&self.source, &overrides)?;
+        let new = NewWorkspace {
+            name: self.name.clone(),
+            domain: self.domain.clone(),
+            owner: self.owner.clone(),
+            email: self.email.clone(),
+        };
+        let created = runtime()?.block_on(control_socket::create_workspace(&config, new))?;
+        say(&serde_json::to_string_pretty(&created)?);
         Ok(())
     }
 }

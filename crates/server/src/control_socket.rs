@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use api::appender::{Appender, WriteContext};
+use api::appender::{Appender, WriteContext, WriteError};
 use model::{Epoch, NodeId, User, UserKind, Workspace};
 use rpc::{Admin, Call, call::TIMEOUT_DEFAULT};
 use runtime::{Clock, OnEnd, Tasks};
@@ -25,6 +25,7 @@ use crate::{
     cli::say_error,
     config::Config,
     stores::{self, Opened},
+    workspaces::{self, Created, NewWorkspace},
 };
 
 /// Name of the socket in the data directory.
@@ -37,6 +38,7 @@ const REQUEST_BYTES_MAX: usize = 16_384;
 enum Request {
     Backup { to: PathBuf },
     ResetPassword { email: String, team: Option<String> },
+    CreateWorkspace(NewWorkspace),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ enum Answer {
     Progress(u64, u64),
     Done,
     Password(String),
+    Created(Created),
     Failed(String),
 }
 
@@ -138,6 +141,7 @@ async fn answer(stream: UnixStream, deps: Deps) -> anyhow::Result<()> {
             Request::ResetPassword { email, team } => {
                 reset_running(&deps, &email, team.as_deref()).await.map(Answer::Password)
             }
+            Request::CreateWorkspace(new) => create_running(&deps, &new).await.map(Answer::Created),
         };
         let last = last.unwrap_or_else(|error| Answer::Failed(format!("{error:#}")));
         let _ = answers.send(last).await;
@@ -235,6 +239,31 @@ pub async fn reset_password(config: &Config, email: &str, team: Option<&str>) ->
             }
             Ok(password)
         }
+    }
+}
+
+/// `parlance create-workspace`.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn create_workspace(config: &Config, new: NewWorkspace) -> anyhow::Result<Created> {
+    match ask(Path::new(&config.data), &Request::CreateWorkspace(new.clone())).await? {
+        Some(Answer::Created(created)) => Ok(created),
+        Some(_) => bail!("the server gave another answer"),
+        None => workspaces::create(stores::open(config).await?, &new, Clock::system().now_us()).await,
+    }
+}
+
+async fn create_running(deps: &Deps, new: &NewWorkspace) -> anyhow::Result<Created> {
+    let (write, created) = workspaces::prepare(new)?;
+    let context = WriteContext { accepted: deps.clock.now_us(), ..WriteContext::default() };
+    match deps.appender.write(write, context).await {
+        Ok(_) => {
+            info!(workspace = created.id, domain = created.domain, "workspace created");
+            Ok(created)
+        }
+        Err(WriteError::Refused(refusal)) => bail!(workspaces::refused(refusal, &created.domain)),
+        Err(error) => Err(error.into()),
     }
 }
 

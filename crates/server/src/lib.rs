@@ -10,3 +10,4 @@ pub mod seed;
 mod seed_story;
 pub mod stores;
 pub mod transfer;
+pub mod workspaces;

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::Context;
-use store::{DataDir, Directory, Log, Shard, ShardedStore, Store, postgres};
+use anyhow::{Context, ensure};
+use store::{DataDir, Directory, Log, PlacementState, Shard, ShardedStore, Store, postgres};
 
 use crate::config::Config;
 
@@ -66,7 +66,25 @@ pub async fn open(config: &Config) -> anyhow::Result<Opened> {
         return Ok(Opened::one(Box::new(log), Arc::new(store), Some(held)));
     }
     let (log, store) = store::sqlite::open(data)?;
+    ensure_here(data, &store).await?;
     Ok(Opened::one(Box::new(log), Arc::new(store), None))
+}
+
+/// Refuses a store whose workspaces have all moved away: it would take no write.
+async fn ensure_here(data: &Path, store: &dyn Store) -> anyhow::Result<()> {
+    let workspaces = store.workspaces().await?;
+    let mut gone = 0;
+    for workspace in &workspaces {
+        let placement = store.placement(workspace.id).await?;
+        gone += usize::from(placement.is_some_and(|placement| placement.state == PlacementState::Gone));
+    }
+    ensure!(
+        workspaces.is_empty() || gone < workspaces.len(),
+        "the store in {} has moved to a database: serve that one with --store postgres://…, or take the workspaces \
+         back with `parlance restore --in-place --take-back`",
+        data.display()
+    );
+    Ok(())
 }
 
 async fn open_shards(config: &Config, held: DataDir) -> anyhow::Result<Opened> {

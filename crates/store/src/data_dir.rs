@@ -1,6 +1,10 @@
 //! The data directory, held by one process.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::{File, Permissions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
 
 use crate::OpenError;
 
@@ -20,9 +24,11 @@ impl DataDir {
     /// [`OpenError::Locked`], [`OpenError::Failed`].
     pub fn hold(dir: &Path) -> Result<Self, OpenError> {
         let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
-        std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
+        // What is in it is nobody else's business. A directory that the operator made stays as it is.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| failed(error.to_string()))?;
         let path = dir.join(LOCK);
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let lock = lock.map_err(|error| failed(format!("{}: {error}", path.display())))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { _lock: lock }),
@@ -32,4 +38,15 @@ impl DataDir {
             Err(std::fs::TryLockError::Error(error)) => Err(failed(format!("{}: {error}", path.display()))),
         }
     }
+}
+
+/// Makes a database file that only its owner can read, before SQLite does; what SQLite makes beside it (the WAL)
+/// gets the same rights. Takes other people's rights away from one that is there.
+pub(crate) fn private(path: &Path) -> std::io::Result<()> {
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(mode & 0o700))?;
+    }
+    Ok(())
 }

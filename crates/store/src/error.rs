@@ -125,6 +125,9 @@ pub enum Refusal {
     /// Replies cannot be attached to this message (it is itself a reply).
     #[error("cannot reply to this message")]
     CannotReply,
+    /// The message is no reply that can be shown in the channel, or is shown there for good.
+    #[error("cannot broadcast this message, or take that back")]
+    CannotBroadcast,
     /// The message is not the actor's.
     #[error("may not change this message")]
     CantUpdate,

@@ -98,6 +98,14 @@ macro_rules! implement_store {
             ) -> Result<Option<Message>, StoreError> {
                 $read!(self, query::messages::message, workspace, channel, ts)
             }
+            async fn message_at(
+                &self,
+                workspace: WorkspaceId,
+                channel: ChannelId,
+                ts: Ts,
+            ) -> Result<Option<(Message, Position)>, StoreError> {
+                $read!(self, query::messages::message_at, workspace, channel, ts)
+            }
             async fn history(
                 &self,
                 workspace: WorkspaceId,

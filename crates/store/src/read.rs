@@ -82,6 +82,13 @@ pub trait Store: Send + Sync {
         channel: ChannelId,
         ts: Ts,
     ) -> Result<Option<Message>, StoreError>;
+    /// As [`Store::message`], with the channel's position when it was read.
+    async fn message_at(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<(Message, Position)>, StoreError>;
     /// Messages of a channel, newest first; replies only when broadcast.
     async fn history(
         &self,

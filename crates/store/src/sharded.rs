@@ -130,6 +130,14 @@ impl Store for ShardedStore {
     ) -> Result<Option<Message>, StoreError> {
         pass!(self, workspace, None, |store| store.message(workspace, channel, ts))
     }
+    async fn message_at(
+        &self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        ts: Ts,
+    ) -> Result<Option<(Message, Position)>, StoreError> {
+        pass!(self, workspace, None, |store| store.message_at(workspace, channel, ts))
+    }
     async fn history(
         &self,
         workspace: WorkspaceId,

@@ -16,7 +16,7 @@ use tracing::warn;
 pub use log::SqliteLog;
 pub use read::SqliteStore;
 
-use crate::{DataDir, OpenError};
+use crate::{DataDir, OpenError, data_dir::private};
 
 /// Name of the database in the data directory.
 pub(crate) const DATABASE: &str = "parlance.db";
@@ -32,6 +32,10 @@ const READER_CACHE_KIB: i64 = 4_096;
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
     let held = Arc::new(DataDir::hold(dir)?);
+    let beside = ["-wal", "-shm"].map(|end| dir.join(format!("{DATABASE}{end}")));
+    for path in beside.into_iter().filter(|path| path.exists()).chain([dir.join(DATABASE)]) {
+        private(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    }
     let mut writer = connect(dir, WRITER_CACHE_KIB).map_err(|error| failed(error.to_string()))?;
     migrate::migrate(dir, &mut writer)?;
     // What a killed process left in the WAL is moved now, so that restarts do not pile up. A full disk is

@@ -33,6 +33,12 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     if theirs.is_none_or(|(_, membership)| membership.is_none()) {
         return Err("user_not_in_channel".into());
     }
+    if let Some(thread) = thread {
+        let parent = cx.store().message(sender.workspace, channel, thread).await?;
+        if parent.ok_or("thread_not_found")?.is_reply() {
+            return Err("cannot_reply_to_message".into());
+        }
+    }
     if content.is_empty() {
         return Err("no_text".into());
     }

@@ -40,10 +40,12 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let mut reply = Reply::ok();
     let Some(thread) = cx.store().replies(workspace, channel, ts, range).await? else {
         // A message that is no parent is a thread of one.
-        let message = cx.store().message(workspace, channel, ts).await?.ok_or("thread_not_found")?;
+        let (message, position) =
+            cx.store().message_at(workspace, channel, ts).await?.ok_or("thread_not_found")?;
         reply
             .objects("messages", [&message], |object, message| put_message(object, workspace, message, view))
             .put("has_more", &false);
+        put_position(&cx, &mut reply, channel, position)?;
         return Ok(reply);
     };
     let messages = std::iter::once(&thread.parent).chain(&thread.page.messages);

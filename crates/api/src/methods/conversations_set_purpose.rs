@@ -8,7 +8,9 @@ use crate::{
 /// Sets a channel's purpose.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let channel = channels::find(&cx, Family::Topic).await?.channel.id;
-    let value = cx.args.prose("purpose")?.unwrap_or_default();
+    let missing = || Failure::invalid_arguments("missing required field: purpose");
+    // An empty text clears it; a forgotten argument must not.
+    let value = cx.args.prose("purpose")?.ok_or_else(missing)?;
     if value.chars().count() > CHARS_MAX {
         return Err("too_long".into());
     }

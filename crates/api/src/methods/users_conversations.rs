@@ -4,7 +4,10 @@ use crate::{call::Cx, channels, errors::Failure, reply::Reply};
 /// `exclude_muted` changes nothing: nothing can be muted yet.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let member = match cx.args.given("user")? {
-        Some(user) => user.parse().map_err(|_| "user_not_found")?,
+        Some(user) => {
+            let user = user.parse().map_err(|_| "user_not_found")?;
+            cx.store().user(cx.workspace()?, user).await?.ok_or("user_not_found")?.id
+        }
         None => cx.user()?,
     };
     cx.args.flag("exclude_muted")?;

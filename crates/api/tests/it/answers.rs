@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::Write as _,
     path::Path,
 };
 
@@ -73,7 +74,9 @@ fn compare(path: &str, ours: &Value, sample: &Value, union: &Union, wrong: &mut 
 #[tokio::test]
 async fn every_key_has_slacks_type() {
     let Some(samples) = std::env::var_os("PARLANCE_SLACK_SAMPLES") else {
-        println!("skipped: PARLANCE_SLACK_SAMPLES is not set");
+        // Past the capture of the test runner, in the form that is counted.
+        let why = "PARLANCE_SLACK_SAMPLES names no folder with Slack's samples";
+        writeln!(std::io::stderr(), "skipped: answers::every_key_has_slacks_type: {why}").ok();
         return;
     };
     let samples = read(Path::new(&samples));

@@ -109,6 +109,13 @@ async fn channels_are_made_changed_and_archived() {
     let answer = world.call(&world.bob, "conversations.setTopic", args).await;
     assert_eq!(answer["channel"]["topic"]["value"], "the topic");
     assert_eq!(answer["channel"]["topic"]["creator"], json!(world.bob.id.to_string()));
+    for method in ["conversations.setTopic", "conversations.setPurpose"] {
+        let refused =
+            world.refused(&world.bob, method, json!({"channel": channel, "value": "misspelt"})).await;
+        assert_eq!(refused, "invalid_arguments", "{method}: what is forgotten clears nothing");
+    }
+    let info = world.call(&world.bob, "conversations.info", json!({"channel": channel})).await;
+    assert_eq!(info["channel"]["topic"]["value"], "the topic");
     let args = json!({"channel": channel, "purpose": "ü".repeat(251)});
     assert_eq!(world.refused(&world.bob, "conversations.setPurpose", args).await, "too_long");
     let args = json!({"channel": channel, "purpose": "p"});
@@ -327,4 +334,11 @@ async fn boot_has_all_that_a_client_starts_from() {
         assert!(boot["_p"][&topic].is_array(), "{topic}");
     }
     assert!(world.call(&world.eve, "client.userBoot", json!({})).await["_p"].get(&secret).is_none());
+}
+
+#[tokio::test]
+async fn the_conversations_of_nobody_are_refused() {
+    let world = World::new().await;
+    let args = json!({"user": "U00000000000"});
+    assert_eq!(world.refused(&world.bob, "users.conversations", args).await, "user_not_found");
 }

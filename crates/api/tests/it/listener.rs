@@ -131,7 +131,7 @@ async fn health_metrics_and_pages_are_served() {
         let missing = get(&server, path, "").await;
         assert!(missing.starts_with("HTTP/1.1 404 "), "{path}: {missing}");
     }
-    for path in ["/api/", "/api/a/b", "/api/x%ff"] {
+    for path in ["/api", "/api/", "/api/a/b", "/api/x%ff", "/realtime/v1/nope"] {
         let answer = get(&server, path, "").await;
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("unknown_method"), "{path} {answer}");
     }
@@ -144,6 +144,28 @@ async fn a_body_that_is_announced_too_large_is_refused_at_once() {
                 content-type: application/json\r\ncontent-length: 9000000000\r\n\r\n{";
     let answer = exchange(&server, head).await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("request_too_large"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_sends_a_lot_to_no_method_gets_to_see_the_answer() {
+    let server = server(HttpLimits::default()).await;
+    let size = 2 << 20;
+    let head = format!(
+        "POST /api/files.upload HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+         content-length: {size}\r\n\r\n"
+    );
+    let answer = exchange(&server, &(head + &"x".repeat(size))).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("unknown_method"), "{answer}");
+}
+
+#[tokio::test]
+async fn only_get_and_post_run_a_method() {
+    let server = server(HttpLimits::default()).await;
+    for verb in ["PUT", "DELETE", "OPTIONS", "PATCH", "BREW"] {
+        let head = format!("{verb} /api/api.test HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = exchange(&server, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("method_not_allowed"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -350,3 +350,37 @@ async fn an_ephemeral_message_goes_to_one_person_and_is_not_stored() {
         assert_eq!(world.refused(who, "chat.postEphemeral", args).await, expect);
     }
 }
+
+#[tokio::test]
+async fn only_a_reply_can_be_broadcast_and_for_good() {
+    let world = World::new().await;
+    let channel = world.general.to_string();
+    let parent = world.post(&world.ada, &channel, "parent").await;
+    let args = json!({"channel": channel, "text": "r", "thread_ts": parent, "reply_broadcast": true});
+    let reply = world.call(&world.ada, "chat.postMessage", args).await["ts"].clone();
+    for (ts, broadcast) in [(json!(parent), true), (reply.clone(), false)] {
+        let args = json!({"channel": channel, "ts": ts, "text": "x", "reply_broadcast": broadcast});
+        assert_eq!(world.refused(&world.ada, "chat.update", args).await, "cant_broadcast_message");
+    }
+    let page =
+        world.call(&world.ada, "conversations.replies", json!({"channel": channel, "ts": parent})).await;
+    assert!(page["messages"].as_array().unwrap().iter().all(|message| message["edited"].is_null()));
+    // A thread of one that is asked for by its reply has a position too.
+    let args = json!({"channel": channel, "ts": reply, "_p": true});
+    let page = world.call(&world.ada, "conversations.replies", args).await;
+    assert!(page["_p"]["s"].as_u64().unwrap() > 0, "{page}");
+}
+
+#[tokio::test]
+async fn an_ephemeral_message_needs_a_thread_that_is_one() {
+    let world = World::new().await;
+    let channel = world.general.to_string();
+    let parent = world.post(&world.ada, &channel, "parent").await;
+    let args = json!({"channel": channel, "text": "r", "thread_ts": parent});
+    let reply = world.call(&world.ada, "chat.postMessage", args).await["ts"].clone();
+    let user = world.bob.id.to_string();
+    for (thread, expect) in [(json!("1.000000"), "thread_not_found"), (reply, "cannot_reply_to_message")] {
+        let args = json!({"channel": channel, "user": user, "text": "e", "thread_ts": thread});
+        assert_eq!(world.refused(&world.ada, "chat.postEphemeral", args).await, expect);
+    }
+}

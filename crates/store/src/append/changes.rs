@@ -261,6 +261,11 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
+    /// Ts of the newest event of a topic.
+    pub(crate) async fn newest(&mut self, topic: Topic) -> Result<Ts, StoreError> {
+        Ok(self.topic(topic).await?.last_ts)
+    }
+
     /// Takes the next place of a topic. Give it to [`Batch::emit`].
     pub(crate) async fn next(&mut self, topic: Topic) -> Result<(Position, Ts), StoreError> {
         let now = self.now;
@@ -574,6 +579,8 @@ impl<'t> Batch<'t> {
         let message =
             |((workspace, _), _): &(ChannelKey, Ts), row: &StoredMessage| message_row(*workspace, row);
         let posted = changed(&mut self.messages, Change::New, message);
+        let (plain, posted): (Vec<_>, Vec<_>) = posted.into_iter().partition(|row| is_plain(row));
+        let plain = plain.into_iter().map(plain_row).collect();
         let messages = changed(&mut self.messages, Change::Any, message);
         let moved = changed(&mut self.channels, Change::Moved, |(workspace, channel), row| {
             params![workspace, channel, row.channel.latest, row.revision].into()
@@ -590,7 +597,8 @@ impl<'t> Batch<'t> {
                 params![workspace, channel, thread, user, row.first, row.replies].into()
             });
         let mut writes =
-            vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_INSERT, posted), (MESSAGE_UPSERT, messages)];
+            vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_PLAIN, plain), (MESSAGE_INSERT, posted)];
+        writes.push((MESSAGE_UPSERT, messages));
         writes.append(&mut self.writes);
         writes.extend([(CHANNEL_MOVE, moved), (CHANNEL_UPSERT, channels)]);
         writes.extend([(MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers)]);
@@ -703,6 +711,26 @@ const MESSAGE_UPSERT: &str = message_insert!(
      deleted = excluded.deleted, revision = excluded.revision"
 );
 
+/// What most messages are: text, and nothing else.
+const MESSAGE_PLAIN: &str = "INSERT INTO messages (workspace, channel, ts, seq, author, body, client_msg_id, shown, \
+     counts, reply_count, reply_latest, deleted, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 1)";
+
+/// Places in a [`message_row`] of what a plain message has; everything else is null, or as in [`MESSAGE_PLAIN`].
+const PLAIN: [usize; 9] = [0, 1, 2, 3, 4, 10, 14, 17, 18];
+
+/// Whether a row is one for [`MESSAGE_PLAIN`].
+fn is_plain(row: &[Value]) -> bool {
+    let last = [Value::Int(0), Value::Int(0), Value::Int(0), Value::Int(1)];
+    let (front, back) = row.split_at(row.len().saturating_sub(last.len()));
+    let rest = front.iter().enumerate().filter(|(place, _)| !PLAIN.contains(place));
+    back == last && rest.map(|(_, value)| value).all(|value| *value == Value::Null)
+}
+
+fn plain_row(row: Vec<Value>) -> Vec<Value> {
+    let places = row.into_iter().enumerate().filter(|(place, _)| PLAIN.contains(place));
+    places.map(|(_, value)| value).collect()
+}
+
 fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
     let message = &stored.message;
     let (bot, app, look) = codec::bot_columns(message.bot.as_ref());
@@ -780,4 +808,54 @@ fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
         stored.revision,
     ]
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Message, MessageText};
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            channel: ChannelId::from_raw(2),
+            ts: Ts::from_micros(3),
+            author: UserId::from_raw(5),
+            bot: None,
+            subtype: None,
+            text: MessageText::cut("text".to_owned()).0,
+            blocks: None,
+            attachments: None,
+            metadata: None,
+            client_msg_id: None,
+            thread: None,
+            parent_author: None,
+            broadcast: false,
+            edited: None,
+            reactions: Vec::new(),
+            replies: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn only_what_has_nothing_but_text_is_plain() {
+        let row = |message: Message| {
+            message_row(WorkspaceId::from_raw(1), &StoredMessage::new(message, Seq::new(4), true))
+        };
+        let plain = row(message());
+        assert!(is_plain(&plain));
+        let expected = params![1i64, 2i64, 3i64, 4i64, 5i64, "text", Option::<String>::None, 1i64, 1i64];
+        assert_eq!(plain_row(plain), expected);
+        for other in [
+            Message { blocks: Some("[]".to_owned()), ..message() },
+            Message { metadata: Some("{}".to_owned()), ..message() },
+            Message { thread: Some(Ts::from_micros(1)), ..message() },
+            Message { subtype: Some(model::Subtype::Me), ..message() },
+            Message { revision: 2, ..message() },
+            Message { edited: Some((UserId::from_raw(5), Ts::from_micros(9))), ..message() },
+        ] {
+            assert!(!is_plain(&row(other.clone())), "{other:?}");
+        }
+    }
 }

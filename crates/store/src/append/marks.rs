@@ -3,9 +3,9 @@
 use model::{ChannelId, EventKind, Ts, WorkspaceId};
 
 use super::{Batch, Decided, user_topic};
-use crate::{By, Done, Refusal};
+use crate::{By, Done, Refusal, rows::channel_topic};
 
-/// Moves a read cursor and tells the person's other devices.
+/// Moves a read cursor, not beyond what there is, and tells the person's other devices.
 pub(super) async fn mark(
     batch: &mut Batch<'_>,
     workspace: WorkspaceId,
@@ -20,6 +20,8 @@ pub(super) async fn mark(
             if stored.channel.kind.is_public() { Refusal::NotInChannel } else { Refusal::ChannelNotFound };
         return Err(refusal.into());
     };
+    // What is not there yet cannot have been read: a cursor in the future would hide what comes.
+    let ts = ts.min(batch.newest(channel_topic(workspace, channel)).await?);
     if member.last_read == ts {
         return Ok(Done::Ok);
     }

@@ -292,7 +292,12 @@ pub(super) async fn edit(
     if message.text.as_str().trim().is_empty() && message.blocks.is_none() && message.attachments.is_none() {
         return Err(Refusal::NoText.into());
     }
-    if edit.broadcast == Some(true) && message.is_reply() && !message.broadcast {
+    match edit.broadcast {
+        Some(true) if !message.is_reply() => return Err(Refusal::CannotBroadcast.into()),
+        Some(false) if message.broadcast => return Err(Refusal::CannotBroadcast.into()),
+        _ => {}
+    }
+    if edit.broadcast == Some(true) && !message.broadcast {
         message.broadcast = true;
         message.subtype = message.subtype.take().or(Some(Subtype::ThreadBroadcast));
         stored.counts = true;

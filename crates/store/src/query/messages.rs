@@ -18,6 +18,16 @@ pub(crate) async fn message(
     Ok(stored.filter(|stored| !stored.deleted).map(|stored| stored.message))
 }
 
+pub(crate) async fn message_at(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    ts: Ts,
+) -> Result<Option<(Message, Position)>, StoreError> {
+    let Some(found) = message(tx, workspace, channel, ts).await? else { return Ok(None) };
+    Ok(Some((found, position(tx, workspace, channel).await?)))
+}
+
 /// The bounds as exclusive ones.
 fn exclusive(range: Range) -> (Ts, Ts) {
     let by = i64::from(range.inclusive);

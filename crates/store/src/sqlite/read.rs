@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    connect_reader,
+    connect_reader, private,
     tx::{SqliteTx, at_once},
 };
 use crate::{
@@ -160,6 +160,7 @@ fn copy(dir: &Path, to: &Path, steps: &tokio::sync::mpsc::Sender<(u64, u64)>) ->
     if partial.exists() {
         std::fs::remove_file(&partial).map_err(failed)?;
     }
+    private(&partial).map_err(failed)?;
     let mut source = connect_reader(dir).map_err(engine)?;
     let result = in_transaction(&mut source, |source| {
         source.query_row("SELECT count(*) FROM migrations", [], |_| Ok(())).map_err(engine)?;

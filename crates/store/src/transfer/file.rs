@@ -236,7 +236,7 @@ impl File {
         let source = self.connect()?;
         let pages = |number: i32| u64::try_from(number).unwrap_or_default();
         let mut copy = || -> rusqlite::Result<()> {
-            let mut target = Connection::open(to)?;
+            let mut target = private_file(to)?;
             let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
             while backup.step(STEP_PAGES)? != rusqlite::backup::StepResult::Done {
                 let state = backup.progress();
@@ -354,6 +354,16 @@ pub(super) fn encode<'r>(
     Ok(key)
 }
 
+/// Opens a file that only its owner can read.
+fn private_file(path: &Path) -> rusqlite::Result<Connection> {
+    let cannot = |error: std::io::Error| {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+    };
+    crate::data_dir::private(path).map_err(cannot)?;
+    Connection::open(path)
+}
+
 /// A file in the making: fast and without safety, for it is thrown away if its maker dies.
 pub(super) struct NewFile {
     connection: Connection,
@@ -364,7 +374,7 @@ impl NewFile {
     /// Makes it, with the first `version` migrations.
     pub(super) fn create(path: &Path, version: usize) -> Result<Self, TransferError> {
         let open = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(path)?;
+            let connection = private_file(path)?;
             connection.pragma_update(None, "journal_mode", "OFF")?;
             connection.pragma_update(None, "synchronous", "OFF")?;
             connection.pragma_update(None, "cache_size", -65_536)?;

@@ -68,3 +68,26 @@ async fn a_backup_under_load_is_one_moment() {
     let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
 }
+
+#[tokio::test]
+async fn nobody_else_can_read_the_store_or_a_backup() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (log, store) = store::sqlite::open(&data).unwrap();
+    assert_eq!(mode(&data), 0o700);
+    let backup = folder.path().join("backup.db");
+    store.backup(&backup, &mut |_, _| ()).await.unwrap();
+    assert_eq!(mode(&backup), 0o600);
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    drop((log, store));
+    // One that an earlier version made.
+    let database = data.join("parlance.db");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let _open = store::sqlite::open(&data).unwrap();
+    assert_eq!(mode(&database), 0o600);
+}

@@ -193,3 +193,19 @@ async fn a_boot_has_every_own_topic_with_its_head() {
     assert!(!world.store.topics(WS, CY).await.unwrap().iter().any(|(id, _)| *id == TopicId::Channel(SECRET)));
     assert!(world.store.boot(WS, UserId::from_raw(999)).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_mark_in_the_future_hides_nothing_that_comes() {
+    let mut world = World::new().await;
+    let newest = world.say(GENERAL, ANN, "read").await.ts;
+    world.ok(WriteKind::Mark { channel: GENERAL, by: by(BO), ts: Ts::MAX }).await;
+    let (_, own) = world.store.channel(WS, GENERAL, Some(BO)).await.unwrap().unwrap();
+    assert!(own.unwrap().last_read <= newest);
+    let mut draft = draft(GENERAL, ANN, "unread");
+    draft.mentions = vec![BO];
+    world.ok(post(draft)).await;
+    let (channel, own) = world.store.channel(WS, GENERAL, Some(BO)).await.unwrap().unwrap();
+    let own = own.unwrap();
+    assert!(channel.latest > own.last_read);
+    assert_eq!(own.mention_count, 1);
+}
