@@ -99,8 +99,7 @@ fn shard(check: ShardCheck) -> Shard {
             warn!(shard = check.name, %error, "a store does not answer");
             Some("it does not answer".to_owned())
         }
-        (Ok(()), false) => Some("it takes no writes".to_owned()),
-        (Ok(()), true) => None,
+        (Ok(()), wrong) => wrong.map(str::to_owned),
     };
     Shard { name: check.name, wrong }
 }

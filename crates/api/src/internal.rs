@@ -34,6 +34,8 @@ const BOOTS_MAX: usize = 64;
 const EVENTS_MAX: u32 = 1_000;
 /// RTM's code for a message without text.
 const RTM_NO_TEXT: i32 = 2;
+/// Scopes that are for everything that a client or a classic bot does.
+const WHOLE_CLIENT: &[&str] = &["client", "bot"];
 /// RTM's code for too many messages.
 const RTM_TOO_FAST: i32 = -1;
 /// RTM's code for everything else.
@@ -65,6 +67,19 @@ impl Internal {
 
     fn now_us(&self) -> i64 {
         self.app.deps.clock.now_us()
+    }
+
+    /// A socket is opened with a scope of its own; to type a message takes what posting one takes.
+    async fn may_post(&self, actor: &Actor) -> Result<(), Failure> {
+        let now = self.now_us();
+        let principal = auth::recheck(self.store(), actor.workspace, actor.credential, now).await?;
+        let posting =
+            self.app.method("chat.postMessage").and_then(|it| it.access.scopes_for(principal.credential));
+        let posting = posting.ok_or("not_allowed_token_type")?;
+        if principal.scopes.any_of(posting) || principal.scopes.any_of(WHOLE_CLIENT) {
+            return Ok(());
+        }
+        Err(Failure::missing_scope(posting, principal.scopes.to_text()))
     }
 
     async fn redeem(&self, ticket: &str, trace: TraceId) -> Result<(model::WorkspaceId, Ticket), BootError> {
@@ -146,6 +161,7 @@ impl Web for Internal {
             let message = "slow down, too many messages...".to_owned();
             return Err(RtmError { code: RTM_TOO_FAST, message });
         }
+        self.may_post(&send.actor).await.map_err(rtm_error)?;
         let sender = Sender {
             workspace: send.actor.workspace,
             user: send.actor.user,

@@ -14,6 +14,14 @@ pub enum LogFormat {
     Text,
 }
 
+/// Checks a filter without using it.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(|_| ()).map_err(|error| format!("{filter:?}: {error}"))
+}
+
 /// Sends logs to standard error. `filter` has the form of `RUST_LOG`, for example `info,gateway=debug`.
 ///
 /// # Errors

@@ -390,7 +390,7 @@ impl ConfigCommand {
     fn run(&self) -> anyhow::Result<()> {
         match self.what {
             ConfigWhat::Default => say(&Config::default().to_toml()?),
-            ConfigWhat::Dump => say(&load(&self.source, &Overrides::default())?.to_toml()?),
+            ConfigWhat::Dump => say(&load(&self.source, &Overrides::default())?.shown().to_toml()?),
             ConfigWhat::Check => {
                 load(&self.source, &Overrides::default())?;
                 say("The configuration is good.");

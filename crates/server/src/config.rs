@@ -259,10 +259,21 @@ impl Config {
             self.store == "sqlite" || crate::stores::is_postgres(&self.store),
             "store: neither `sqlite` (the embedded one, in the data directory) nor an address postgres://…"
         );
+        ensure!(
+            !self.store.contains(HIDDEN),
+            "store: {HIDDEN} stands for a password that a dump does not show"
+        );
         if crate::stores::is_postgres(&self.store) {
             store::postgres::check_address(&self.store).context("store")?;
         }
         self.check_shards()?;
+        runtime::telemetry::check_filter(&self.log.filter)
+            .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
+        ensure!(
+            self.http.forwarded_hops <= 16,
+            "http.forwarded_hops: at most 16 proxies, got {}",
+            self.http.forwarded_hops
+        );
         ensure!(
             (1..=1_000).contains(&self.store_readers),
             "store_readers: 1 to 1000, got {}",
@@ -317,6 +328,10 @@ impl Config {
                 "{key}.store: {} has the same address as another",
                 shard.name
             );
+            ensure!(
+                !shard.store.contains(HIDDEN),
+                "{key}.store: {HIDDEN} stands for a password that a dump does not show"
+            );
             ensure!(crate::stores::is_postgres(&shard.store), "{key}.store: no address postgres://…");
             store::postgres::check_address(&shard.store).with_context(|| format!("{key}.store"))?;
         }
@@ -341,12 +356,39 @@ impl Config {
         Duration::from_secs(self.drain_s)
     }
 
+    /// As it may be shown: without the passwords of databases.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        hide_password(&mut self.store);
+        self.shards.iter_mut().for_each(|shard| hide_password(&mut shard.store));
+        self
+    }
+
     /// As a TOML file.
     ///
     /// # Errors
     /// The serializer's; none in practice.
     pub fn to_toml(&self) -> anyhow::Result<String> {
         Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+/// What is shown of a password.
+const HIDDEN: &str = "***";
+
+/// Takes the password out of an address `postgres://user:password@host/database?password=…`.
+fn hide_password(address: &mut String) {
+    let Some(start) = address.find("://").map(|at| at + 3) else { return };
+    let end =
+        address.get(start..).and_then(|rest| rest.find(['/', '?'])).map_or(address.len(), |at| start + at);
+    let user =
+        address.get(start..end).and_then(|authority| Some((authority.find(':')?, authority.rfind('@')?)));
+    if let Some((colon, at)) = user.filter(|(colon, at)| colon < at) {
+        address.replace_range(start + colon + 1..start + at, HIDDEN);
+    }
+    if let Some(key) = address.find("password=").map(|at| at + "password=".len()) {
+        let end = address.get(key..).and_then(|rest| rest.find('&')).map_or(address.len(), |at| key + at);
+        address.replace_range(key..end, HIDDEN);
     }
 }
 
@@ -462,9 +504,35 @@ mod tests {
             ("", vec![("PARLANCE_LISSTEN", "x")], "PARLANCE_LISSTEN"),
             ("", vec![("PARLANCE_SLOTS", "many")], "PARLANCE_SLOTS"),
             ("not toml", vec![], "configuration"),
+            ("log.filter = \"parlance==x\"", vec![], "log.filter"),
+            ("log.filter = \"!!\"", vec![], "log.filter"),
+            ("http.forwarded_hops = 17", vec![], "http.forwarded_hops"),
+            ("store = \"postgres://u:***@h/d\"", vec![], "store"),
+            ("store = \"postgres://u@h/d?sslmode=maybe\"", vec![], "store"),
+            ("[[shards]]\nname = \"a b\"\nstore = \"postgres://u@h/d\"", vec![], "shards[0].name"),
+            ("[[shards]]\nname = \"a\"\nstore = \"sqlite\"", vec![], "shards[0].store"),
+            ("[[shards]]\nname = \"a\"\nstore = \"postgres://u@h/d\"\naccepts_new = false", vec![], "shards"),
+            ("", vec![("PARLANCE_SHARDS", "a=postgres://u@h/d")], "PARLANCE_SHARDS"),
+            ("store_readers = 0", vec![], "store_readers"),
         ] {
             let error = load(file, &environment).unwrap_err();
             assert!(error.contains(named), "{file:?} {environment:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (address, shown) in [
+            ("postgres://u:s3c@ret@h:5/d?x=y", "postgres://u:***@h:5/d?x=y"),
+            (
+                "postgres://u@h/d?password=s3cret&sslmode=require",
+                "postgres://u@h/d?password=***&sslmode=require",
+            ),
+            ("postgres://h:5432/d", "postgres://h:5432/d"),
+            ("sqlite", "sqlite"),
+        ] {
+            let config = Config { store: address.to_owned(), ..Config::default() };
+            assert_eq!(config.shown().store, shown);
         }
     }
 }

@@ -15,6 +15,7 @@ mod migrations;
 pub mod postgres;
 mod query;
 pub mod read;
+mod room;
 mod rows;
 mod sharded;
 pub mod sqlite;

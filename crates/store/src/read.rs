@@ -146,8 +146,8 @@ pub struct ShardCheck {
     pub name: String,
     /// Reads.
     pub reads: Result<(), StoreError>,
-    /// Writes, as the last one found out; true before the first.
-    pub writes: bool,
+    /// What is wrong with writes, as the last one found out.
+    pub writes: Option<&'static str>,
 }
 
 /// What a store says of a workspace's place.

@@ -16,7 +16,7 @@ use tracing::warn;
 pub use log::SqliteLog;
 pub use read::SqliteStore;
 
-use crate::{DataDir, OpenError, data_dir::private};
+use crate::{DataDir, OpenError, data_dir::private, room::Room};
 
 /// Name of the database in the data directory.
 pub(crate) const DATABASE: &str = "parlance.db";
@@ -43,8 +43,10 @@ pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     if let Err(error) = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
         warn!(%error, "checkpoint at the start put off");
     }
-    let store = SqliteStore::new(Arc::clone(&held), dir).map_err(|error| failed(error.to_string()))?;
-    let log = SqliteLog::new(held, writer).map_err(|error| failed(error.to_string()))?;
+    let room = Arc::new(Room::default());
+    let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room));
+    let store = store.map_err(|error| failed(error.to_string()))?;
+    let log = SqliteLog::new(held, writer, room).map_err(|error| failed(error.to_string()))?;
     Ok((log, store))
 }
 

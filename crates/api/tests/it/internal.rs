@@ -146,15 +146,10 @@ async fn rtm_sends_take_the_same_path() {
     let internal = Internal::new(world.app.clone());
     while world.committed.try_recv().is_ok() {}
     let session = SessionId(99);
+    let credential = store::SecretHash::of(&world.bob.token).credential_id();
     let send = |channel: &str, text: &str, key: Option<&str>| RtmSend {
         session,
-        actor: Actor {
-            workspace: world.team,
-            user: world.bob.id,
-            bot: None,
-            app: None,
-            credential: model::CredentialId([0; 16]),
-        },
+        actor: Actor { workspace: world.team, user: world.bob.id, bot: None, app: None, credential },
         channel: channel.to_owned(),
         text: text.to_owned(),
         thread_ts: None,
@@ -181,4 +176,34 @@ async fn rtm_sends_take_the_same_path() {
         last = internal.send(&call(), send(&general, "fast", None)).await.map(|_| ());
     }
     assert_eq!(last.unwrap_err().code, -1);
+}
+
+#[tokio::test]
+async fn a_socket_types_only_with_the_scope_to_post() {
+    let world = World::new().await;
+    let internal = Internal::new(world.app.clone());
+    for (scopes, expect) in [
+        ("rtm:stream,channels:history", Err("missing_scope")),
+        ("rtm:stream,chat:write", Ok(())),
+        ("client", Ok(())),
+    ] {
+        let token = world.token(model::Credential::User, Some(world.bob.id), scopes).await;
+        let send = RtmSend {
+            session: SessionId(1),
+            actor: Actor {
+                workspace: world.team,
+                user: world.bob.id,
+                bot: None,
+                app: None,
+                credential: store::SecretHash::of(&token).credential_id(),
+            },
+            channel: world.general.to_string(),
+            text: "typed".to_owned(),
+            thread_ts: None,
+            reply_broadcast: false,
+            client_msg_id: None,
+        };
+        let sent = internal.send(&call(), send).await.map(|_| ()).map_err(|error| error.message);
+        assert_eq!(sent, expect.map_err(str::to_owned), "{scopes}");
+    }
 }

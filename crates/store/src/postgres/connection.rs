@@ -19,7 +19,7 @@ use super::{
     failure::{Failure, chain},
     migrate,
 };
-use crate::OpenError;
+use crate::{OpenError, room::Room};
 
 /// How long a connection may take to be made, all hosts of the address together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -40,6 +40,7 @@ pub struct Engine {
     migrated: OnceCell<()>,
     /// Whether it takes writes.
     pub writes: Health,
+    pub(super) room: Room,
     /// Whether it answers reads.
     pub reads: Health,
 }
@@ -88,6 +89,7 @@ impl Engine {
             sessions: AtomicU64::new(0),
             migrated: OnceCell::new(),
             writes: Health::default(),
+            room: Room::default(),
             reads: Health::default(),
         }
     }

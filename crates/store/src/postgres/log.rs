@@ -151,6 +151,7 @@ impl Log for PostgresLog {
             let failure = match self.attempt(batch.clone(), now).await {
                 Ok(outcomes) => {
                     self.engine.writes.is_up();
+                    self.engine.room.note(false);
                     return Ok(outcomes);
                 }
                 Err(Failed::Before(failure)) => failure,
@@ -173,7 +174,10 @@ impl Log for PostgresLog {
                     continue;
                 }
                 Remedy::Again | Remedy::Reconnect => Cause::Unavailable,
-                Remedy::Room => Cause::Full,
+                Remedy::Room => {
+                    self.engine.room.note(true);
+                    Cause::Full
+                }
                 Remedy::None => Cause::Refused,
             };
             return Err(CommitError::NotWritten { reason: failure.to_string(), cause });

@@ -154,7 +154,8 @@ implement_store!(PostgresStore, read, {
         let reads = timeout(CHECK_WITHIN, asked).await;
         let reads =
             reads.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in a second".to_owned())));
-        let writes = self.engine.writes.down_since().is_none();
+        let down = || self.engine.writes.down_since().map(|_| "it takes no writes");
+        let writes = self.engine.room.wrong().or_else(down);
         vec![ShardCheck { name: "store".to_owned(), reads, writes }]
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::warn;
 
 use super::tx::{SqliteTx, at_once};
-use crate::{Cause, CommitError, DataDir, Log, Outcome, Write, append::append};
+use crate::{Cause, CommitError, DataDir, Log, Outcome, Write, append::append, room::Room};
 
 /// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
 const CHECKPOINT_ITEMS: usize = 2_048;
@@ -27,12 +27,13 @@ pub struct SqliteLog {
     /// Since the last checkpoint that went through.
     items: usize,
     failed: Option<String>,
+    room: Arc<Room>,
     _held: Arc<DataDir>,
 }
 
 impl SqliteLog {
-    pub(super) fn new(held: Arc<DataDir>, connection: Connection) -> rusqlite::Result<Self> {
-        Ok(Self { connection, batches: 0, items: 0, failed: None, _held: held })
+    pub(super) fn new(held: Arc<DataDir>, connection: Connection, room: Arc<Room>) -> rusqlite::Result<Self> {
+        Ok(Self { connection, batches: 0, items: 0, failed: None, room, _held: held })
     }
 
     fn commit_now(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
@@ -41,6 +42,8 @@ impl SqliteLog {
         }
         self.items += batch.len();
         let result = self.transaction(batch, now);
+        let full = matches!(result, Err(CommitError::NotWritten { cause: Cause::Full, .. }));
+        self.room.note(full);
         if let Err(CommitError::Fatal { reason }) = &result {
             self.failed = Some(reason.clone());
         }

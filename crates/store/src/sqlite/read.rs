@@ -21,6 +21,7 @@ use crate::{
     Authenticated, BootSnapshot, Changed, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range,
     SecretHash, ShardCheck, StoreError, Sweep, ThreadPage, commits,
     query::{self, implement_store},
+    room::Room,
     rows,
     tx::{Tx, params},
 };
@@ -43,15 +44,22 @@ struct Inner {
     dir: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    room: Arc<Room>,
     _held: Arc<DataDir>,
 }
 
 impl SqliteStore {
-    pub(super) fn new(held: Arc<DataDir>, dir: &Path) -> rusqlite::Result<Self> {
+    pub(super) fn new(held: Arc<DataDir>, dir: &Path, room: Arc<Room>) -> rusqlite::Result<Self> {
         let idle = (0..READERS).map(|_| connect_reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
         let permits = Arc::new(Semaphore::new(READERS));
         Ok(Self {
-            inner: Arc::new(Inner { dir: dir.to_owned(), idle: Mutex::new(idle), permits, _held: held }),
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                idle: Mutex::new(idle),
+                permits,
+                room,
+                _held: held,
+            }),
         })
     }
 
@@ -112,7 +120,7 @@ implement_store!(SqliteStore, read, {
 
     async fn check(&self) -> Vec<ShardCheck> {
         let reads = read!(self, query::accounts::nothing);
-        vec![ShardCheck { name: "store".to_owned(), reads, writes: true }]
+        vec![ShardCheck { name: "store".to_owned(), reads, writes: self.inner.room.wrong() }]
     }
 
     async fn backup(&self, to: &Path, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<(), StoreError> {
