@@ -171,6 +171,55 @@ await test('topic, purpose and archive', async () => {
   await his.event('channel_archive', (event) => event.type === 'channel_archive' && event.channel === made.id);
 });
 
+await test('a private channel: group_left and group_archive', async () => {
+  const made = (await ann.conversations.create({ name: unique('rtm'), is_private: true })).channel;
+  await ann.conversations.invite({ channel: made.id, users: boId });
+  await his.event('group_joined', (event) => event.type === 'group_joined' && event.channel.id === made.id);
+  await ann.conversations.kick({ channel: made.id, user: boId });
+  const left = await his.event('group_left', (event) => event.type === 'group_left' && event.channel === made.id);
+  assert.equal(left.actor_id, annId);
+  await ann.conversations.archive({ channel: made.id });
+  const archived = await hers.event('group_archive', (event) => event.type === 'group_archive' && event.channel === made.id);
+  assert.equal(archived.user, annId);
+  assert.ok(!his.events.some((event) => event.type === 'group_archive' && event.channel === made.id), 'who left heard of it');
+});
+
+await test('a group DM: mpim_joined and mpim_marked', async () => {
+  const { channel: group } = await bo.conversations.open({ users: `${annId},${seed.members[0].id}` });
+  const joined = await hers.event('mpim_joined', (event) => event.type === 'mpim_joined' && event.channel.id === group.id);
+  assert.equal(joined.channel.is_mpim, true);
+  const { ts } = await bo.chat.postMessage({ channel: group.id, text: 'all of you' });
+  await hers.event('its message', (event) => event.type === 'message' && event.ts === ts);
+  await ann.conversations.mark({ channel: group.id, ts });
+  const marked = await hers.event('mpim_marked', (event) => event.type === 'mpim_marked' && event.channel === group.id);
+  assert.equal(marked.ts, ts);
+});
+
+await test('a DM: im_marked', async () => {
+  const { channel: dm } = await bo.conversations.open({ users: annId });
+  const { ts } = await bo.chat.postMessage({ channel: dm.id, text: 'just you' });
+  await hers.event('its message', (event) => event.type === 'message' && event.ts === ts);
+  await ann.conversations.mark({ channel: dm.id, ts });
+  const marked = await hers.event('im_marked', (event) => event.type === 'im_marked' && event.channel === dm.id);
+  assert.equal(marked.ts, ts);
+});
+
+await test('a parent that is deleted leaves a tombstone', async () => {
+  const { ts } = await bo.chat.postMessage({ channel: channel.id, text: 'parent' });
+  await ann.chat.postMessage({ channel: channel.id, text: 'reply', thread_ts: ts });
+  await bo.chat.delete({ channel: channel.id, ts });
+  const changed = await hers.event('the tombstone', (event) =>
+    event.subtype === 'message_changed' && event.message.ts === ts && event.message.subtype === 'tombstone');
+  assert.equal(changed.message.user, 'USLACKBOT');
+});
+
+await test('a reply that is shown in the channel too: thread_broadcast', async () => {
+  const { ts } = await bo.chat.postMessage({ channel: channel.id, text: 'parent' });
+  const shown = await ann.chat.postMessage({ channel: channel.id, text: 'to all', thread_ts: ts, reply_broadcast: true });
+  const event = await his.event('thread_broadcast', (event) => event.ts === shown.ts && event.subtype === 'thread_broadcast');
+  assert.equal(event.thread_ts, ts);
+});
+
 await test('an ephemeral message is for one person', async () => {
   await bo.conversations.invite({ channel: channel.id, users: seed.bot.user_id });
   const text = unique('psst');

@@ -136,6 +136,75 @@ def a_mark(room):
 
 
 @test
+def a_public_channel_comes_and_goes(_):
+    made = ann.conversations_create(name=names.next())["channel"]["id"]
+    heard.wait("channel_created", lambda event: event.get("type") == "channel_created" and event["channel"]["id"] == made)
+    ann.conversations_invite(channel=made, users=BOT)
+    ann.conversations_setTopic(channel=made, topic="weather")
+    assert heard.wait("channel_topic", of("message", subtype="channel_topic", channel=made))["topic"] == "weather"
+    ann.conversations_setPurpose(channel=made, purpose="small talk")
+    heard.wait("channel_purpose", of("message", subtype="channel_purpose", channel=made))
+    ann.conversations_kick(channel=made, user=BOT)
+    heard.wait("channel_left", of("channel_left", channel=made))
+    ann.conversations_invite(channel=made, users=BOT)
+    ann.conversations_archive(channel=made)
+    heard.wait("channel_archive", of("channel_archive", channel=made))
+
+
+@test
+def a_private_channel_comes_and_goes(_):
+    made = ann.conversations_create(name=names.next(), is_private=True)["channel"]["id"]
+    ann.conversations_invite(channel=made, users=BOT)
+    heard.wait("group_joined", lambda event: event.get("type") == "group_joined" and event["channel"]["id"] == made)
+    ts = ann.chat_postMessage(channel=made, text="read me")["ts"]
+    bot.conversations_mark(channel=made, ts=ts)
+    assert heard.wait("group_marked", of("group_marked", channel=made))["ts"] == ts
+    ann.conversations_kick(channel=made, user=BOT)
+    heard.wait("group_left", of("group_left", channel=made))
+    ann.conversations_invite(channel=made, users=BOT)
+    ann.conversations_archive(channel=made)
+    heard.wait("group_archive", of("group_archive", channel=made))
+
+
+@test
+def direct_messages(_):
+    dm = bo.conversations_open(users=BOT)["channel"]["id"]
+    heard.wait("im_created", lambda event: event.get("type") == "im_created" and event["channel"]["id"] == dm)
+    ts = bo.chat_postMessage(channel=dm, text="just you")["ts"]
+    heard.wait("the message", of("message", ts=ts, channel=dm))
+    bot.conversations_mark(channel=dm, ts=ts)
+    heard.wait("im_marked", of("im_marked", channel=dm))
+    group = bo.conversations_open(users=f"{BOT},{ANN}")["channel"]["id"]
+    heard.wait("mpim_joined", lambda event: event.get("type") == "mpim_joined" and event["channel"]["id"] == group)
+    ts = bo.chat_postMessage(channel=group, text="both of you")["ts"]
+    bot.conversations_mark(channel=group, ts=ts)
+    heard.wait("mpim_marked", of("mpim_marked", channel=group))
+
+
+@test
+def threads_and_what_is_left_of_them(room):
+    channel = room["channel"]
+    parent = ann.chat_postMessage(channel=channel, text="parent")["ts"]
+    shown = ann.chat_postMessage(channel=channel, text="to all", thread_ts=parent, reply_broadcast=True)["ts"]
+    event = heard.wait("thread_broadcast", of("message", subtype="thread_broadcast", ts=shown))
+    assert event["thread_ts"] == parent, event
+    ann.chat_delete(channel=channel, ts=parent)
+    heard.wait(
+        "the tombstone",
+        lambda event: event.get("subtype") == "message_changed"
+        and event["message"]["ts"] == parent
+        and event["message"].get("subtype") == "tombstone",
+    )
+
+
+@test
+def an_ephemeral_message(room):
+    ann.chat_postEphemeral(channel=room["channel"], user=BOT, text="psst")
+    event = heard.wait("the ephemeral message", of("message", text="psst"))
+    assert event["channel"] == room["channel"], event
+
+
+@test
 def a_long_message_comes_whole(room):
     text = "x" * 30_000
     ts = ann.chat_postMessage(channel=room["channel"], text=text)["ts"]
