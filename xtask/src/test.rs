@@ -45,6 +45,8 @@ const STEPS: &[(&str, &str)] = &[
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
     ("crash-postgres", "the same on PostgreSQL"),
+    ("crash-postgres-18", "the same on PostgreSQL 18"),
+    ("clients-postgres", "what clients see and are refused, on PostgreSQL"),
     ("postgres-faults", "faults of PostgreSQL under load"),
 ];
 
@@ -178,6 +180,21 @@ fn binary_steps(report: &mut Report, options: &Options) {
         Ok(_) => sandbox_tests(&binary, "crash::on_postgresql", options),
         Err(missing) => Ok(Verdict::Missing(missing)),
     });
+    report.step("crash-postgres-18", || match peers::postgres_18() {
+        Ok(programs) => {
+            let mut test = sandbox_command(&binary, &["crash::on_postgresql"], options);
+            run_sandbox(test.env("PARLANCE_POSTGRES_BIN", programs))
+        }
+        Err(missing) => Ok(Verdict::Missing(missing)),
+    });
+    report.step("clients-postgres", || match peers::postgres() {
+        Ok(programs) => {
+            let server = Postgres::start(programs)?;
+            let mut test = sandbox_command(&binary, CLIENT_TESTS, options);
+            run_sandbox(test.env("PARLANCE_SANDBOX_STORE", &server.url))
+        }
+        Err(missing) => Ok(Verdict::Missing(missing)),
+    });
     report.step("postgres-faults", || match (peers::postgres(), peers::pgbouncer()) {
         (Ok(_), Ok(_)) => sandbox_tests(&binary, "postgresql::", options),
         (Err(missing), _) | (_, Err(missing)) => Ok(Verdict::Missing(missing)),
@@ -213,19 +230,31 @@ fn store_suite(url: &str, databases: bool) -> Result<Verdict> {
     command(&mut test, Format::Libtest, TESTS_WITHIN)
 }
 
+/// Sandbox tests of what clients see, whatever the store is.
+const CLIENT_TESTS: &[&str] = &["refusals::", "arguments::", "realtime::", "isolation::", "operation::"];
+
 /// Some sandbox tests, with all that they print.
 fn sandbox_tests(binary: &Path, filter: &str, options: &Options) -> Result<Verdict> {
+    run_sandbox(&mut sandbox_command(binary, &[filter], options))
+}
+
+fn sandbox_command(binary: &Path, filters: &[&str], options: &Options) -> Command {
     let mut test = cargo();
-    test.args(["test", "--workspace", "--test", "it", "--", filter, "--nocapture"])
-        .env("PARLANCE_BIN", binary);
+    test.args(["test", "--workspace", "--test", "it", "--"]).args(filters).arg("--nocapture");
+    test.env("PARLANCE_BIN", binary);
     if options.ci {
         test.env("CI", "1");
     }
     if options.long {
         test.env("PARLANCE_LONG", "1");
     }
-    match command(&mut test, Format::Libtest, TESTS_WITHIN)? {
-        Verdict::Ran(count, _) if count == Count::default() => bail!("no test is called {filter}"),
+    test
+}
+
+/// A filter that matches nothing is a mistake, not a success.
+fn run_sandbox(test: &mut Command) -> Result<Verdict> {
+    match command(test, Format::Libtest, TESTS_WITHIN)? {
+        Verdict::Ran(count, _) if count == Count::default() => bail!("no test has such a name"),
         verdict => Ok(verdict),
     }
 }

@@ -130,7 +130,8 @@ pub struct Member {
 pub struct Options {
     /// Extra members of `general`.
     pub members: usize,
-    /// The store's address; the embedded one if none.
+    /// The store's address; if none, a new database of the PostgreSQL server that `PARLANCE_SANDBOX_STORE` names,
+    /// else the embedded one.
     pub store: Option<String>,
     /// Another server has seeded the store: this one only serves.
     pub seed: Option<Seed>,
@@ -173,15 +174,19 @@ impl Sandbox {
     pub async fn start_with(options: Options) -> Result<Sandbox> {
         let directory = tempfile::tempdir()?;
         let data = options.data.unwrap_or_else(|| directory.path().join("data"));
+        let store = match options.store {
+            Some(store) => Some(store),
+            None => fresh_database().await?,
+        };
         let seed = match options.seed {
             Some(seed) => seed,
-            None => seed_in(&data, options.store.as_deref(), options.members).await?,
+            None => seed_in(&data, store.as_deref(), options.members).await?,
         };
         let mut sandbox = Sandbox {
             seed,
             directory,
             data,
-            store: options.store,
+            store,
             arguments: options.arguments,
             environment: options.environment,
             listen: "127.0.0.1:0".to_owned(),
@@ -359,6 +364,20 @@ impl Sandbox {
     }
 }
 
+/// A database of its own on the server that `PARLANCE_SANDBOX_STORE` names, if it names one: so the tests of
+/// what clients see run on either store.
+async fn fresh_database() -> Result<Option<String>> {
+    let Ok(server) = std::env::var("PARLANCE_SANDBOX_STORE") else { return Ok(None) };
+    let name = format!("s{}", uuid::Uuid::new_v4().simple());
+    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await?;
+    let driver = tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
+    drop(client);
+    driver.await??;
+    let (address, _) = server.rsplit_once('/').context("PARLANCE_SANDBOX_STORE names no database")?;
+    Ok(Some(format!("{address}/{name}")))
+}
+
 /// Runs `parlance seed` on the embedded store and reads what it prints.
 ///
 /// # Errors
@@ -391,7 +410,7 @@ pub struct Output {
 /// The binary, without the variables that only tests read: it refuses those that it does not know.
 fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.env_remove("PARLANCE_POSTGRES_BIN");
+    command.env_remove("PARLANCE_POSTGRES_BIN").env_remove("PARLANCE_SANDBOX_STORE");
     Ok(command)
 }
 

@@ -219,3 +219,65 @@ async fn sigterm_says_goodbye_drains_and_ends_with_0() -> Result<()> {
     assert!(snapshot.messages.iter().any(|message| message.ts == ts));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_further_workspace_is_made_while_the_server_runs_and_while_it_does_not() -> Result<()> {
+    let mut server = Sandbox::start().await?;
+    let data = path(server.data()).to_owned();
+    let create = async |name: &str, more: &[&str]| {
+        let mut arguments = vec!["create-workspace", "--data", &data, "--name", name, "--owner", "Eve Owner"];
+        arguments.extend(more);
+        parlance(&arguments).await
+    };
+    let made = create("Acme Tools", &["--email", "eve@acme.example"]).await?;
+    assert!(made.status.success(), "{}", made.stderr);
+    let running: serde_json::Value = serde_json::from_str(&made.stdout)?;
+    assert_eq!(running["domain"], "acme-tools");
+    for (more, reason) in [
+        (vec!["--email", "eve@acme.example"], "acme-tools"),
+        (vec!["--email", "eve"], "email"),
+        (vec!["--email", "eve@acme.example", "--domain", "Acme"], "domain"),
+    ] {
+        let refused = create("Acme Tools", &more).await?;
+        assert!(!refused.status.success() && refused.stderr.contains(reason), "{more:?}: {}", refused.stderr);
+    }
+    server.terminate().await?;
+    let made = create("Elsewhere", &["--email", "eve@elsewhere.example"]).await?;
+    assert!(made.status.success(), "{}", made.stderr);
+    let stopped: serde_json::Value = serde_json::from_str(&made.stdout)?;
+    server.restart().await?;
+    let sign_in = async |made: &serde_json::Value, email: &str| {
+        let form = [
+            ("team", made["domain"].as_str().unwrap()),
+            ("email", email),
+            ("password", made["password"].as_str().unwrap()),
+        ];
+        let request = harness::http::Api::new(server.url(), None)
+            .request(reqwest::Method::POST, "/api/parlance.signin");
+        let answer = request.header("X-Parlance-Client", "1").form(&form).send().await?;
+        anyhow::Ok(answer.json::<serde_json::Value>().await?)
+    };
+    for (made, email) in [(&running, "eve@acme.example"), (&stopped, "eve@elsewhere.example")] {
+        let answer = sign_in(made, email).await?;
+        assert!(answer["ok"] == true && answer["team_id"] == made["id"], "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dump_shows_no_password_and_cannot_be_used_as_if_it_had_one() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("parlance.toml");
+    std::fs::write(&file, "store = \"postgres://chat:s3cret@db.example/chat\"\n")?;
+    let dump = parlance(&["config", "--config", path(&file), "dump"]).await?;
+    assert!(dump.status.success(), "{}", dump.stderr);
+    assert!(
+        !dump.stdout.contains("s3cret") && dump.stdout.contains("chat:***@db.example"),
+        "{}",
+        dump.stdout
+    );
+    std::fs::write(&file, &dump.stdout)?;
+    let refused = parlance(&["config", "--config", path(&file), "check"]).await?;
+    assert!(!refused.status.success() && refused.stderr.contains("store"), "{}", refused.stderr);
+    Ok(())
+}

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{
-    ChannelId, ClientMsgId, CredentialId, Event, EventKind, Generation, Head, Micros, Position, Seq, Topic,
-    TopicKind, Ts, User, UserId, WorkspaceId,
+    ChannelId, ClientMsgId, CredentialId, Event, EventKind, Generation, Head, Message, Micros, Position, Seq,
+    Topic, TopicKind, Ts, User, UserId, WorkspaceId,
 };
 
 use super::{Decided, TopicState, Topics, event_row};
@@ -578,9 +578,11 @@ impl<'t> Batch<'t> {
     async fn flush_rows(&mut self) -> Result<(), StoreError> {
         let message =
             |((workspace, _), _): &(ChannelKey, Ts), row: &StoredMessage| message_row(*workspace, row);
-        let posted = changed(&mut self.messages, Change::New, message);
-        let (plain, posted): (Vec<_>, Vec<_>) = posted.into_iter().partition(|row| is_plain(row));
-        let plain = plain.into_iter().map(plain_row).collect();
+        let posted = changed(&mut self.messages, Change::New, |((workspace, _), _), row| {
+            plain_row(*workspace, row).unwrap_or_else(|| message_row(*workspace, row))
+        });
+        let (plain, posted): (Vec<_>, Vec<_>) =
+            posted.into_iter().partition(|row| row.len() == PLAIN_COLUMNS);
         let messages = changed(&mut self.messages, Change::Any, message);
         let moved = changed(&mut self.channels, Change::Moved, |(workspace, channel), row| {
             params![workspace, channel, row.channel.latest, row.revision].into()
@@ -715,20 +717,24 @@ const MESSAGE_UPSERT: &str = message_insert!(
 const MESSAGE_PLAIN: &str = "INSERT INTO messages (workspace, channel, ts, seq, author, body, client_msg_id, shown, \
      counts, reply_count, reply_latest, deleted, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, 1)";
 
-/// Places in a [`message_row`] of what a plain message has; everything else is null, or as in [`MESSAGE_PLAIN`].
-const PLAIN: [usize; 9] = [0, 1, 2, 3, 4, 10, 14, 17, 18];
+/// Parameters of [`MESSAGE_PLAIN`].
+const PLAIN_COLUMNS: usize = 9;
 
-/// Whether a row is one for [`MESSAGE_PLAIN`].
-fn is_plain(row: &[Value]) -> bool {
-    let last = [Value::Int(0), Value::Int(0), Value::Int(0), Value::Int(1)];
-    let (front, back) = row.split_at(row.len().saturating_sub(last.len()));
-    let rest = front.iter().enumerate().filter(|(place, _)| !PLAIN.contains(place));
-    back == last && rest.map(|(_, value)| value).all(|value| *value == Value::Null)
-}
-
-fn plain_row(row: Vec<Value>) -> Vec<Value> {
-    let places = row.into_iter().enumerate().filter(|(place, _)| PLAIN.contains(place));
-    places.map(|(_, value)| value).collect()
+/// The row of a message that has nothing but text.
+fn plain_row(workspace: WorkspaceId, stored: &StoredMessage) -> Option<Vec<Value>> {
+    let Message { channel, ts, author, bot, subtype, text, .. } = &stored.message;
+    let Message { blocks, attachments, metadata, client_msg_id, .. } = &stored.message;
+    let Message { thread, parent_author, edited, replies, revision, .. } = &stored.message;
+    let content = blocks.is_some() || attachments.is_some() || metadata.is_some();
+    let kind = bot.is_some() || subtype.is_some() || thread.is_some() || parent_author.is_some();
+    let past = edited.is_some() || replies.is_some() || stored.deleted || *revision != 1;
+    if content || kind || past {
+        return None;
+    }
+    let (shown, counts) = (stored.message.in_channel(), stored.counts);
+    let row: [Value; PLAIN_COLUMNS] =
+        params![workspace, channel, ts, stored.seq, author, text.as_str(), client_msg_id, shown, counts];
+    Some(row.into())
 }
 
 fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
@@ -812,7 +818,7 @@ fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Message, MessageText};
+    use model::MessageText;
 
     use super::*;
 
@@ -841,12 +847,10 @@ mod tests {
     #[test]
     fn only_what_has_nothing_but_text_is_plain() {
         let row = |message: Message| {
-            message_row(WorkspaceId::from_raw(1), &StoredMessage::new(message, Seq::new(4), true))
+            plain_row(WorkspaceId::from_raw(1), &StoredMessage::new(message, Seq::new(4), true))
         };
-        let plain = row(message());
-        assert!(is_plain(&plain));
         let expected = params![1i64, 2i64, 3i64, 4i64, 5i64, "text", Option::<String>::None, 1i64, 1i64];
-        assert_eq!(plain_row(plain), expected);
+        assert_eq!(row(message()), Some(expected.into()));
         for other in [
             Message { blocks: Some("[]".to_owned()), ..message() },
             Message { metadata: Some("{}".to_owned()), ..message() },
@@ -855,7 +859,7 @@ mod tests {
             Message { revision: 2, ..message() },
             Message { edited: Some((UserId::from_raw(5), Ts::from_micros(9))), ..message() },
         ] {
-            assert!(!is_plain(&row(other.clone())), "{other:?}");
+            assert_eq!(row(other.clone()), None, "{other:?}");
         }
     }
 }

@@ -160,8 +160,10 @@ impl Log for PostgresLog {
                 }
                 Err(Failed::Unknown(reason)) => return Err(CommitError::Unknown { reason }),
             };
-            if failure.is_foreign_statement() {
+            if failure.is_foreign_statement() && began.elapsed() < PATIENCE {
+                // Nothing is wrong with the database; the next connection knows better.
                 self.engine.is_pooled();
+                continue;
             }
             let cause = match failure.remedy() {
                 Remedy::Again if began.elapsed() < GIVE_WAY_FOR => {

@@ -61,8 +61,10 @@ impl PostgresStore {
 
 /// Whether a read that failed so is tried again: after a while, on another connection.
 pub(super) async fn again(engine: &Engine, failure: &Failure, began: Instant) -> bool {
-    if failure.is_foreign_statement() {
+    if failure.is_foreign_statement() && began.elapsed() < PATIENCE {
+        // Nothing is wrong with the database; the next connection knows better.
         engine.is_pooled();
+        return true;
     }
     match failure.remedy() {
         Remedy::Again => began.elapsed() < PATIENCE,
