@@ -316,6 +316,22 @@ async fn frames_that_no_client_sends_close_the_socket() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_rtm_frame_has_at_most_16_kib() -> Result<()> {
+    let server = Sandbox::start().await?;
+    let frame = |bytes: usize| {
+        let empty = json!({"type": "ping", "id": 1, "x": ""}).to_string();
+        json!({"type": "ping", "id": 1, "x": "x".repeat(bytes - empty.len())}).to_string()
+    };
+    let mut socket = Socket::rtm(&server.person(0)?).await?;
+    socket.send_raw(Message::text(frame(16 << 10))).await?;
+    let pong = socket.until("the pong", |frame| frame["type"] == "pong").await?;
+    assert_eq!(pong["reply_to"], 1, "{pong}");
+    socket.send_raw(Message::text(frame((16 << 10) + 1))).await?;
+    assert_eq!(socket.closed(Duration::from_secs(20)).await?, Some(1009));
+    Ok(())
+}
+
+#[tokio::test]
 async fn broken_utf8_in_a_text_frame_closes_with_1007() -> Result<()> {
     use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
     use tokio_tungstenite::tungstenite::protocol::frame::{Frame as RawFrame, FrameHeader};
