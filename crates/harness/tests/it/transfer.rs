@@ -137,17 +137,15 @@ async fn an_installation_moves_to_postgresql_and_back() -> Result<()> {
     assert_eq!(texts(&copy.person(0)?, &general).await?.last().map(String::as_str), Some("on PostgreSQL"));
     copy.person(0)?.post(&general, "on the laptop").await?;
 
-    // The old directory takes nothing that would be lost, until it is taken back.
+    // The old directory takes nothing that would be lost, until it is taken back: it is not even served.
     moved.server.terminate().await?;
     moved.store("sqlite")?;
-    moved.server.restart().await?;
-    assert_eq!(
-        ann.refused("chat.postMessage", &[("channel", &general), ("text", "lost")]).await?,
-        "team_not_found"
-    );
+    let output = parlance(&["serve", "--data", text(&data), "--listen", "127.0.0.1:0"]).await?;
+    refused(&output, "has moved to a database");
+    refused(&output, "--take-back");
     let take_back = ["restore", "--in-place", "--take-back", "--data", text(&data)];
-    refused(&parlance(&take_back).await?, "stop the server first");
-    moved.server.terminate().await?;
+    let served = ["restore", "--in-place", "--take-back", "--data", text(&laptop)];
+    refused(&parlance(&served).await?, "stop the server first");
     done(&parlance(&take_back).await?)?;
     moved.server.restart().await?;
     ann.post(&general, "back again").await?;
