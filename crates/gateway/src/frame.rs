@@ -130,8 +130,12 @@ impl Batch {
     #[must_use]
     pub fn after_without_own(&self, sent: Seq, class: u8, session: SessionId) -> Bytes {
         let mut out = BytesMut::new();
-        for event in self.events.iter().filter(|event| event.seq() > sent && event.origin != Some(session)) {
-            put_event(&mut out, event, Protocol::Rtm, class);
+        for event in self.events.iter().filter(|event| event.seq() > sent) {
+            if event.origin != Some(session) {
+                put_event(&mut out, event, Protocol::Rtm, class);
+            } else if event.audience.has(class) {
+                put_replied(&mut out, event);
+            }
         }
         out.freeze()
     }
@@ -168,7 +172,16 @@ fn put_event(out: &mut BytesMut, event: &EventRecord, protocol: Protocol, class:
         Protocol::Rtm => {
             codec::put_header(out, Opcode::Text, event.body.len());
             out.extend_from_slice(&event.body);
+            put_replied(out, event);
         }
+    }
+}
+
+/// A reply is two events over RTM: itself, and what it did to its thread.
+fn put_replied(out: &mut BytesMut, event: &EventRecord) {
+    let part = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    if let Some(replied) = wire::replied::message_replied(part(&event.body), part(&event.extra)) {
+        put_text(out, &replied);
     }
 }
 
@@ -240,6 +253,29 @@ pub(crate) mod tests {
         record = event(9, r#"{"type":"x"}"#);
         record.audience = Audience(Audience::MEMBER);
         assert_eq!(own_event(&record, Audience::GUEST), skip);
+    }
+
+    #[test]
+    fn a_reply_brings_message_replied_to_rtm_and_only_there() {
+        let mut reply = event(
+            5,
+            r#"{"type":"message","channel":"C000000000002","team":"T000000000001","ts":"30.0","thread_ts":"20.0","event_ts":"30.0"}"#,
+        );
+        reply.extra = Bytes::from_static(br#","parent":{"ts":"20.0","reply_count":1}"#);
+        reply.origin = Some(SessionId(7));
+        let mut batch = Batch::new(vec![reply, event(6, r#"{"type":"x"}"#)]).unwrap();
+        let mut seen = |protocol, sent| {
+            let (bytes, start) = batch.after(Seq::new(sent), protocol, Audience::MEMBER);
+            let text = String::from_utf8_lossy(&bytes[start..]).into_owned();
+            (text.matches("message_replied").count(), text.matches(r#""ts":"30.0""#).count())
+        };
+        assert_eq!(seen(Protocol::Rtm, 4), (1, 2));
+        assert_eq!(seen(Protocol::Rtm, 5), (0, 0));
+        assert_eq!(seen(Protocol::Own, 4), (0, 1));
+        // The socket that sent the reply has its acknowledgement; what became of the thread it does not know.
+        let own = batch.after_without_own(Seq::new(4), Audience::MEMBER, SessionId(7));
+        let own = String::from_utf8_lossy(&own);
+        assert_eq!((own.matches("message_replied").count(), own.matches(r#""ts":"30.0""#).count()), (1, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod event;
 pub mod json;
 pub mod message;
 pub mod realtime;
+pub mod replied;
 pub mod team;
 pub mod user;
 

@@ -274,6 +274,70 @@ async fn rtm_acknowledges_answers_and_does_not_echo() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_rtm_takes_is_what_was_sent_or_an_error() -> Result<()> {
+    let server = Sandbox::start().await?;
+    let ann = server.person(0)?;
+    let general = server.channel("general")?;
+    let parent = ann.post(general, "parent").await?;
+    let mut rtm = Socket::rtm(&ann).await?;
+    // A ts as a number and a flag as 1, as some clients write them: it lands in the thread.
+    let frame = format!(
+        r#"{{"id":1,"type":"message","channel":"{general}","text":"in the thread","thread_ts":{parent},"reply_broadcast":1}}"#
+    );
+    rtm.send_raw(Message::text(frame)).await?;
+    let ack = rtm.until("the ack", |frame| frame["reply_to"] == 1).await?;
+    let replies = ann.ok("conversations.replies", &[("channel", general), ("ts", &parent)]).await?;
+    assert_eq!(replies["messages"][1]["ts"], ack["ts"], "{replies}");
+    assert_eq!(replies["messages"][1]["subtype"], "thread_broadcast", "{replies}");
+    let before = ann.snapshot(general).await?;
+    for (id, member, wrong) in [
+        (2, "thread_ts", json!([parent])),
+        (3, "client_msg_id", json!({})),
+        (4, "reply_broadcast", json!("perhaps")),
+        (5, "blocks", json!([])),
+        (6, "attachments", json!([{"text": "lost"}])),
+    ] {
+        let mut frame = json!({"id": id, "type": "message", "channel": general, "text": "not posted"});
+        frame[member] = wrong;
+        rtm.send(&frame).await?;
+        let answer = rtm.until("the refusal", |frame| frame["reply_to"] == id).await?;
+        assert_eq!((&answer["ok"], &answer["error"]["code"]), (&json!(false), &json!(3)), "{answer}");
+        assert!(answer["error"]["msg"].as_str().is_some_and(|why| why.contains(member)), "{answer}");
+    }
+    assert_eq!(ann.snapshot(general).await?, before, "something was posted all the same");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rtm_hears_of_a_reply_also_as_message_replied() -> Result<()> {
+    let server = Sandbox::start().await?;
+    let (ann, bo) = (server.person(0)?, server.person(1)?);
+    let (ann_id, bo_id) = (&server.seed.people[0].id, &server.seed.people[1].id);
+    let general = server.channel("general")?;
+    let parent = ann.post(general, "parent").await?;
+    let (mut hers, mut his) = (Socket::rtm(&ann).await?, Socket::rtm(&bo).await?);
+    let reply = json!({"id": 1, "type": "message", "channel": general, "text": "reply", "thread_ts": parent});
+    his.send(&reply).await?;
+    // To others it comes after the reply; to the socket that sent the reply, too.
+    let event = hers.until("the reply", |frame| frame["thread_ts"] == parent.as_str()).await?;
+    assert_eq!(event["text"], "reply", "{event}");
+    for socket in [&mut hers, &mut his] {
+        let event = socket.until("message_replied", |frame| frame["subtype"] == "message_replied").await?;
+        assert_eq!((&event["type"], &event["hidden"]), (&json!("message"), &json!(true)), "{event}");
+        assert_eq!(event["channel"], general, "{event}");
+        let message = &event["message"];
+        assert_eq!((&message["ts"], &message["thread_ts"]), (&json!(parent), &json!(parent)), "{event}");
+        assert_eq!(message["user"], ann_id.as_str(), "{event}");
+        assert_eq!(
+            (&message["reply_count"], &message["reply_users"]),
+            (&json!(1), &json!([bo_id])),
+            "{event}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_reader_that_pauses_loses_nothing_and_costs_others_nothing() -> Result<()> {
     let server = Sandbox::start().await?;
     let (ann, bo) = (server.person(0)?, server.person(1)?);

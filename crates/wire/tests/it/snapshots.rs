@@ -42,6 +42,10 @@ fn events_are_what_they_were() {
         let body = String::from_utf8(rendered.body).unwrap();
         let extra = String::from_utf8(rendered.extra).unwrap();
         writeln!(text, "{name}\n  {body}\n  {extra}").unwrap();
+        if let Some(replied) = wire::replied::message_replied(&body, &extra) {
+            serde_json::from_str::<Value>(&replied).unwrap();
+            writeln!(text, "  {replied}").unwrap();
+        }
         if body.is_empty() {
             assert_eq!(name, "nothing");
             continue;
