@@ -11,6 +11,7 @@ use harness::sandbox::Sandbox;
 use harness::socket::{FRAME_WITHIN, Frame, Positions, Socket, boot_positions};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Message;
 
 async fn live(api: &Api) -> Result<(Socket, Positions)> {
     let positions = boot_positions(api).await?;
