@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -49,19 +49,33 @@ struct Source {
     config: Option<PathBuf>,
 }
 
+/// Which store: what the file and the environment say, and what overrides them.
 #[derive(Debug, Args)]
-struct Serve {
+struct Place {
     #[command(flatten)]
     source: Source,
-    #[command(flatten)]
-    overrides: Overrides,
-}
-
-#[derive(Debug, Args, Default)]
-struct Overrides {
     /// Directory of everything durable
     #[arg(long)]
     data: Option<String>,
+    /// The store: `sqlite` (embedded) or postgres://…
+    #[arg(long)]
+    store: Option<String>,
+}
+
+/// Which store, or which shards.
+#[derive(Debug, Args)]
+struct Places {
+    #[command(flatten)]
+    place: Place,
+    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
+    #[arg(long, conflicts_with = "store")]
+    shard: Vec<Shard>,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    places: Places,
     /// Address to listen on; port 0 takes a free one
     #[arg(long)]
     listen: Option<String>,
@@ -71,12 +85,6 @@ struct Overrides {
     /// Limits of app tokens
     #[arg(long)]
     rate_limits: Option<RateLimits>,
-    /// The store: `sqlite` (embedded) or postgres://…
-    #[arg(long)]
-    store: Option<String>,
-    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
-    #[arg(long)]
-    shard: Vec<Shard>,
     /// Roles of this process, comma-separated
     #[arg(long, value_delimiter = ',')]
     roles: Option<Vec<Role>>,
@@ -85,16 +93,7 @@ struct Overrides {
 #[derive(Debug, Args)]
 struct Seed {
     #[command(flatten)]
-    source: Source,
-    /// The store: `sqlite` (embedded) or postgres://…
-    #[arg(long)]
-    store: Option<String>,
-    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
-    #[arg(long)]
-    shard: Vec<Shard>,
-    /// Directory of everything durable
-    #[arg(long)]
-    data: Option<String>,
+    places: Places,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -121,13 +120,7 @@ struct Migrate {
 #[derive(Debug, Args)]
 struct Restore {
     #[command(flatten)]
-    source: Source,
-    /// Directory of everything durable
-    #[arg(long)]
-    data: Option<String>,
-    /// The store: `sqlite` (embedded) or postgres://…
-    #[arg(long)]
-    store: Option<String>,
+    place: Place,
     /// The backup
     #[arg(long, required_unless_present = "in_place", conflicts_with = "in_place")]
     from: Option<PathBuf>,
@@ -142,13 +135,7 @@ struct Restore {
 #[derive(Debug, Args)]
 struct Backup {
     #[command(flatten)]
-    source: Source,
-    /// Directory of everything durable
-    #[arg(long)]
-    data: Option<String>,
-    /// The store: `sqlite` (embedded) or postgres://…
-    #[arg(long)]
-    store: Option<String>,
+    place: Place,
     /// The new file; it must not exist
     #[arg(long)]
     to: PathBuf,
@@ -157,10 +144,7 @@ struct Backup {
 #[derive(Debug, Args)]
 struct ResetPassword {
     #[command(flatten)]
-    source: Source,
-    /// Directory of everything durable
-    #[arg(long)]
-    data: Option<String>,
+    places: Places,
     /// Whose
     #[arg(long)]
     email: String,
@@ -172,16 +156,7 @@ struct ResetPassword {
 #[derive(Debug, Args)]
 struct CreateWorkspace {
     #[command(flatten)]
-    source: Source,
-    /// Directory of everything durable
-    #[arg(long)]
-    data: Option<String>,
-    /// The store: `sqlite` (embedded) or postgres://…
-    #[arg(long)]
-    store: Option<String>,
-    /// Several PostgreSQL databases instead of one store: NAME=postgres://…, once for each
-    #[arg(long)]
-    shard: Vec<Shard>,
+    places: Places,
     /// The workspace's name
     #[arg(long)]
     name: String,
@@ -219,7 +194,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let result = match self.command {
-            Command::Serve(command) => serve(&command),
+            Command::Serve(command) => command.run(),
             Command::Seed(command) => command.run(),
             Command::Migrate(command) => command.run(),
             Command::Backup(command) => command.run(),
@@ -251,68 +226,99 @@ pub(crate) fn say_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn load(source: &Source, overrides: &Overrides) -> anyhow::Result<Config> {
-    let mut config = Config::load(source.config.as_deref(), std::env::vars())?;
-    let set = |to: &mut String, from: &Option<String>| {
-        if let Some(value) = from {
-            to.clone_from(value);
+impl Places {
+    /// The configuration that is in force. One store on the command line replaces the file's shards, and the other
+    /// way round.
+    fn load(&self) -> anyhow::Result<Config> {
+        let config = self.unchecked()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn unchecked(&self) -> anyhow::Result<Config> {
+        let Self { place: Place { source, data, store }, shard } = self;
+        let mut config = source.unchecked()?;
+        set(&mut config.data, data.as_ref());
+        if let Some(store) = store {
+            config.store.clone_from(store);
+            config.shards.clear();
         }
-    };
-    set(&mut config.data, &overrides.data);
-    set(&mut config.listen, &overrides.listen);
-    set(&mut config.public_url, &overrides.public_url);
-    set(&mut config.store, &overrides.store);
-    if !overrides.shard.is_empty() {
-        config.shards.clone_from(&overrides.shard);
+        if !shard.is_empty() {
+            config.store = Config::default().store;
+            config.shards.clone_from(shard);
+        }
+        Ok(config)
     }
-    if let Some(limits) = overrides.rate_limits {
-        config.rate_limits = limits;
-    }
-    if let Some(roles) = &overrides.roles {
-        config.roles.clone_from(roles);
-    }
-    config.check()?;
-    Ok(config)
 }
 
-fn with_data(source: &Source, data: Option<&String>) -> anyhow::Result<Config> {
-    with_store(source, data, None)
+impl Place {
+    /// The configuration that is in force, for a command that works on one database.
+    fn load(self) -> anyhow::Result<Config> {
+        let config = Places { place: self, shard: Vec::new() }.load()?;
+        ensure!(
+            config.shards.is_empty(),
+            "this works on one database, and the configuration has several shards: name one with --store"
+        );
+        Ok(config)
+    }
 }
 
-fn with_store(source: &Source, data: Option<&String>, store: Option<&String>) -> anyhow::Result<Config> {
-    let (data, store) = (data.cloned(), store.cloned());
-    load(source, &Overrides { data, store, ..Overrides::default() })
+impl Source {
+    fn unchecked(&self) -> anyhow::Result<Config> {
+        Config::load(self.config.as_deref(), std::env::vars())
+    }
+
+    fn load(&self) -> anyhow::Result<Config> {
+        let config = self.unchecked()?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn set(to: &mut String, from: Option<&String>) {
+    if let Some(value) = from {
+        to.clone_from(value);
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("runtime")
 }
 
-fn serve(command: &Serve) -> anyhow::Result<()> {
-    let config = load(&command.source, &command.overrides)?;
-    let format = match config.log.format {
-        LogFormat::Json => runtime::telemetry::LogFormat::Json,
-        LogFormat::Text => runtime::telemetry::LogFormat::Text,
-    };
-    runtime::telemetry::start_logs(format, &config.log.filter)
-        .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
-    let runtime = runtime()?;
-    let result = runtime.block_on(node::serve(config));
-    // What a blocking read still does must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    result
+impl Serve {
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.load()?;
+        let format = match config.log.format {
+            LogFormat::Json => runtime::telemetry::LogFormat::Json,
+            LogFormat::Text => runtime::telemetry::LogFormat::Text,
+        };
+        runtime::telemetry::start_logs(format, &config.log.filter)
+            .map_err(|error| anyhow::anyhow!("log.filter: {error}"))?;
+        let runtime = runtime()?;
+        let result = runtime.block_on(node::serve(config));
+        // What a blocking read still does must not hold up the end.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        result
+    }
+
+    fn load(self) -> anyhow::Result<Config> {
+        let mut config = self.places.unchecked()?;
+        set(&mut config.listen, self.listen.as_ref());
+        set(&mut config.public_url, self.public_url.as_ref());
+        if let Some(limits) = self.rate_limits {
+            config.rate_limits = limits;
+        }
+        if let Some(roles) = self.roles {
+            config.roles = roles;
+        }
+        config.check()?;
+        Ok(config)
+    }
 }
 
 impl Seed {
-    fn run(&self) -> anyhow::Result<()> {
-        let overrides = Overrides {
-            data: self.data.clone(),
-            store: self.store.clone(),
-            shard: self.shard.clone(),
-            ..Overrides::default()
-        };
-        let config = load(&self.source, &overrides)?;
-        let document = runtime()?.block_on(seed::seed(&config, self.members))?;
+    fn run(self) -> anyhow::Result<()> {
+        let document = runtime()?.block_on(seed::seed(&self.places.load()?, self.members))?;
         if self.json {
             say(&serde_json::to_string_pretty(&document)?);
         } else {
@@ -323,16 +329,16 @@ impl Seed {
 }
 
 impl Migrate {
-    fn run(&self) -> anyhow::Result<()> {
-        let config = with_store(&self.source, None, self.store.as_ref())?;
+    fn run(self) -> anyhow::Result<()> {
+        let config = Place { source: self.source, data: None, store: self.store }.load()?;
         let data = self.data.as_ref().map_or(self.from.as_path(), Path::new);
         runtime()?.block_on(transfer::migrate(&config, &self.from, data))
     }
 }
 
 impl Backup {
-    fn run(&self) -> anyhow::Result<()> {
-        let config = with_store(&self.source, self.data.as_ref(), self.store.as_ref())?;
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.place.load()?;
         let runtime = runtime()?;
         if stores::is_postgres(&config.store) {
             runtime.block_on(transfer::backup(&config.store, &self.to))
@@ -343,8 +349,8 @@ impl Backup {
 }
 
 impl Restore {
-    fn run(&self) -> anyhow::Result<()> {
-        let config = with_store(&self.source, self.data.as_ref(), self.store.as_ref())?;
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.place.load()?;
         match &self.from {
             Some(from) => runtime()?.block_on(transfer::restore(&config, from, self.take_back)),
             None => runtime()?.block_on(transfer::raise_generations(&config, self.take_back)),
@@ -353,33 +359,20 @@ impl Restore {
 }
 
 impl ResetPassword {
-    fn run(&self) -> anyhow::Result<()> {
-        let config = with_data(&self.source, self.data.as_ref())?;
-        let password = runtime()?.block_on(control_socket::reset_password(
-            &config,
-            &self.email,
-            self.team.as_deref(),
-        ))?;
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.places.load()?;
+        let set = control_socket::reset_password(&config, &self.email, self.team.as_deref());
+        let password = runtime()?.block_on(set)?;
         say(&format!("The new password of {} is  {password}", self.email));
         Ok(())
     }
 }
 
 impl CreateWorkspace {
-    fn run(&self) -> anyhow::Result<()> {
-        let overrides = Overrides {
-            data: self.data.clone(),
-            store: self.store.clone(),
-            shard: self.shard.clone(),
-            ..Overrides::default()
-        };
-        let config = load(&self.source, &overrides)?;
-        let new = NewWorkspace {
-            name: self.name.clone(),
-            domain: self.domain.clone(),
-            owner: self.owner.clone(),
-            email: self.email.clone(),
-        };
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.places.load()?;
+        let Self { name, domain, owner, email, .. } = self;
+        let new = NewWorkspace { name, domain, owner, email };
         let created = runtime()?.block_on(control_socket::create_workspace(&config, new))?;
         say(&serde_json::to_string_pretty(&created)?);
         Ok(())
@@ -390,9 +383,9 @@ impl ConfigCommand {
     fn run(&self) -> anyhow::Result<()> {
         match self.what {
             ConfigWhat::Default => say(&Config::default().to_toml()?),
-            ConfigWhat::Dump => say(&load(&self.source, &Overrides::default())?.shown().to_toml()?),
+            ConfigWhat::Dump => say(&self.source.load()?.shown().to_toml()?),
             ConfigWhat::Check => {
-                load(&self.source, &Overrides::default())?;
+                self.source.load()?;
                 say("The configuration is good.");
             }
         }

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, Permissions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::OpenError;
@@ -49,4 +49,22 @@ pub(crate) fn private(path: &Path) -> std::io::Result<()> {
         file.set_permissions(Permissions::from_mode(mode & 0o700))?;
     }
     Ok(())
+}
+
+/// Gives a finished file its name. Both are on the disk when this returns.
+pub(crate) fn finish(partial: &Path, to: &Path) -> std::io::Result<()> {
+    File::open(partial)?.sync_all()?;
+    std::fs::rename(partial, to)?;
+    // The name is on the disk once its directory is.
+    match to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The path with something appended to its name.
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }

@@ -6,7 +6,7 @@
 
 pub(crate) mod address;
 mod connection;
-mod failure;
+pub(crate) mod failure;
 mod log;
 mod migrate;
 mod pool;
@@ -17,7 +17,7 @@ mod tx;
 
 use std::sync::Arc;
 
-pub use connection::Engine;
+use connection::Engine;
 pub use log::PostgresLog;
 pub use read::PostgresStore;
 

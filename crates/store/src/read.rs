@@ -170,6 +170,24 @@ pub enum PlacementState {
     Gone,
 }
 
+impl PlacementState {
+    const ALL: [Self; 3] = [Self::Here, Self::Moving, Self::Gone];
+
+    /// As the schema numbers it.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Here => 1,
+            Self::Moving => 2,
+            Self::Gone => 3,
+        }
+    }
+
+    /// The state that the schema numbers so.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.number() == number)
+    }
+}
+
 /// Watches what transactions do, whichever process they are of.
 #[async_trait]
 pub trait Sweep: Send {

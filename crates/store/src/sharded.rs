@@ -1,6 +1,11 @@
 //! Several shards as one store: each read goes to the shard of its workspace.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -170,15 +175,20 @@ impl Store for ShardedStore {
     /// Those of a shard that does not answer are [`HeadRead::Later`].
     async fn heads(&self, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError> {
         let shards = self.directory.shards();
+        let workspaces: BTreeSet<WorkspaceId> = topics.iter().map(|topic| topic.workspace).collect();
+        let places = workspaces.into_iter().map(|workspace| async move {
+            (workspace, timeout(HEADS_WITHIN, self.directory.find(workspace)).await)
+        });
+        let places: BTreeMap<WorkspaceId, _> = join_all(places).await.into_iter().collect();
         let mut asked: Vec<Vec<(usize, Topic)>> = shards.iter().map(|_| Vec::new()).collect();
         let mut heads = vec![HeadRead::Later; topics.len()];
         for ((number, topic), head) in topics.iter().enumerate().zip(&mut heads) {
-            match self.directory.find(topic.workspace).await {
-                Ok(Some(place)) => {
-                    asked.get_mut(place).into_iter().for_each(|list| list.push((number, *topic)))
+            match places.get(&topic.workspace) {
+                Some(Ok(Ok(Some(place)))) => {
+                    asked.get_mut(*place).into_iter().for_each(|list| list.push((number, *topic)))
                 }
-                Ok(None) => *head = HeadRead::Absent,
-                Err(_) => {}
+                Some(Ok(Ok(None))) => *head = HeadRead::Absent,
+                _ => {}
             }
         }
         let asked = shards.iter().zip(asked).filter(|(_, list)| !list.is_empty());

@@ -355,7 +355,13 @@ async fn what_cannot_be_copied_is_refused_in_a_sentence() -> Result<()> {
     seed(Path::new(&data), 0).await?;
     std::fs::write(&note, "only a text")?;
     let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
-    let cases: [(&[&str], &str); 8] = [
+    let shards = at("shards.toml");
+    std::fs::write(&shards, "[[shards]]\nname = \"a\"\nstore = \"postgres://nobody@127.0.0.1:1/a\"\n")?;
+    let cases: [(&[&str], &str); 12] = [
+        (&["backup", "--config", &shards, "--to", &at("file")], "name one with --store"),
+        (&["restore", "--config", &shards, "--from", &note, "--data", &at("new")], "name one with --store"),
+        (&["migrate", "--config", &shards, "--from", &data], "name one with --store"),
+        (&["backup", "--config", &shards, "--store", nowhere, "--to", &at("file")], "the database"),
         (&["migrate", "--from", &data], "--store says where to"),
         (&["migrate", "--from", &nothing, "--store", nowhere], "holds no store"),
         (&["migrate", "--from", &data, "--store", nowhere], "postgres://127.0.0.1:1/nothing"),

@@ -9,14 +9,11 @@ use model::{
 
 use super::{Decided, TopicState, Topics, event_row};
 use crate::{
-    Refusal, StoreError, Write, WriteKind, codec,
+    PlacementState, Refusal, StoreError, Write, WriteKind, codec,
     commits::Commit,
     rows::{self, StoredChannel, StoredMessage, channel_sql},
     tx::{Locked, Row, Rows, Tx, Value, params},
 };
-
-/// State of a placement in which writes are taken.
-const PLACEMENT_HERE: i64 = 1;
 
 /// Events that the logs of people and workspaces keep at least.
 const TRIM_KEEP: u64 = 2_048;
@@ -149,7 +146,7 @@ impl<'t> Batch<'t> {
             topics.iter().copied().filter(|topic| !self.topics.contains_key(topic)).collect();
         let Locked { placements, topics: found, then } = self.tx.lock(workspaces, &topics, then).await?;
         for mut row in placements {
-            self.here.insert(row.take()?, row.take::<i64>()? == PLACEMENT_HERE);
+            self.here.insert(row.take()?, row.take::<i64>()? == PlacementState::Here.number());
         }
         for mut row in found {
             let topic = Topic { workspace: row.take()?, id: row.take()? };
@@ -242,7 +239,7 @@ impl<'t> Batch<'t> {
         self.here.insert(workspace, true);
         self.write(
             "INSERT INTO placements (workspace, state, version) VALUES ($1, $2, $3)",
-            params![workspace, PLACEMENT_HERE, 1i64].into(),
+            params![workspace, PlacementState::Here.number(), 1i64].into(),
         );
     }
 

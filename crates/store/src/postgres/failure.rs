@@ -96,7 +96,7 @@ impl std::fmt::Display for Failure {
 }
 
 /// An error with its causes: the driver's own text says only "db error".
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     OpenError,
-    migrations::{MIGRATIONS, checksum, dialect},
+    migrations::{MIGRATIONS, check, checksum, dialect},
 };
 
 /// Processes that start at once on an empty database may meet in its catalogue: tries before that is an error.
@@ -56,7 +56,6 @@ impl From<tokio_postgres::Error> for Refused {
 
 async fn apply(connection: &Connection, name: &str) -> Result<(), Refused> {
     let client = &connection.client;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     client
         .batch_execute(
             "BEGIN; \
@@ -69,19 +68,11 @@ async fn apply(connection: &Connection, name: &str) -> Result<(), Refused> {
     for row in rows {
         applied.push((u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX), row.try_get(1)?));
     }
-    if let Some(&(found, _)) = applied.last().filter(|(found, _)| *found > known) {
-        return Err(Refused::Open(OpenError::Newer { path: name.to_owned(), found, known }));
-    }
-    for (version, sql) in (1u32..).zip(MIGRATIONS) {
-        let checksum = checksum(sql);
-        match applied.iter().find(|(known, _)| *known == version) {
-            Some((_, applied)) if *applied == checksum => continue,
-            Some(_) => return Err(Refused::Open(OpenError::Changed { path: name.to_owned(), version })),
-            None => {}
-        }
+    let done = check(name, &applied, MIGRATIONS).map_err(Refused::Open)?;
+    for (version, sql) in (1i64..).zip(MIGRATIONS).skip(done) {
         client.batch_execute(&dialect(sql, "postgres")).await?;
         let insert = "INSERT INTO migrations (version, checksum) VALUES ($1, $2)";
-        client.execute_typed(insert, &[(&i64::from(version), Type::INT8), (&checksum, Type::TEXT)]).await?;
+        client.execute_typed(insert, &[(&version, Type::INT8), (&checksum(sql), Type::TEXT)]).await?;
     }
     Ok(client.batch_execute("COMMIT").await?)
 }

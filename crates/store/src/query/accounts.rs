@@ -24,12 +24,7 @@ pub(crate) async fn workspace(tx: &mut dyn Tx, id: WorkspaceId) -> Result<Option
 pub(crate) async fn placement(tx: &mut dyn Tx, id: WorkspaceId) -> Result<Option<Placement>, StoreError> {
     let sql = "SELECT state, version FROM placements WHERE workspace = $1";
     let Some(mut row) = tx.query(sql, &params![id]).await?.into_iter().next() else { return Ok(None) };
-    let state = match row.take::<i64>()? {
-        1 => PlacementState::Here,
-        2 => PlacementState::Moving,
-        3 => PlacementState::Gone,
-        _ => return Err(StoreError::Corrupt { what: "placement" }),
-    };
+    let state = PlacementState::from_number(row.take()?).ok_or(StoreError::Corrupt { what: "placement" })?;
     Ok(Some(Placement { state, version: row.take()? }))
 }
 

@@ -14,12 +14,13 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::{
-    connect_reader, private,
+    connect_reader,
     tx::{SqliteTx, at_once},
 };
 use crate::{
     Authenticated, BootSnapshot, Changed, ChannelsQuery, DataDir, EventsRead, Invite, MessagePage, Range,
     SecretHash, ShardCheck, StoreError, Sweep, ThreadPage, commits,
+    data_dir::{beside, finish, private},
     query::{self, implement_store},
     room::Room,
     rows,
@@ -162,9 +163,7 @@ fn copy(dir: &Path, to: &Path, steps: &tokio::sync::mpsc::Sender<(u64, u64)>) ->
     if to.exists() {
         return Err(StoreError::Engine(format!("{} exists already", to.display())));
     }
-    let mut partial = to.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = beside(to, ".partial");
     if partial.exists() {
         std::fs::remove_file(&partial).map_err(failed)?;
     }
@@ -190,12 +189,5 @@ fn copy(dir: &Path, to: &Path, steps: &tokio::sync::mpsc::Sender<(u64, u64)>) ->
         Ok(())
     });
     result?;
-    let file = std::fs::File::open(&partial).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&partial, to).map_err(failed)?;
-    // The name is on the disk once its directory is.
-    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(failed)?;
-    }
-    Ok(())
+    finish(&partial, to).map_err(failed)
 }

@@ -10,10 +10,11 @@ use super::{
     Meter, Progress, Stage, TransferError, Verified,
     database::{self, Database},
     ended,
-    file::{self, File, NewFile, beside},
+    file::{self, File, NewFile},
     table::Table,
     verify::{Side, verify},
 };
+use crate::data_dir::{beside, finish};
 
 /// Rows that are written to the file at once.
 const BATCH_ROWS: usize = 2_048;
@@ -56,7 +57,7 @@ pub async fn backup(url: &str, to: &Path, progress: Progress<'_>) -> Result<Veri
     let verified = verify(&tables, source, copy, all, progress).await?;
     transaction.commit().await.map_err(|error| database::failed(&error))?;
     database.close().await;
-    file::finish(&partial, to)?;
+    finish(&partial, to).map_err(|error| file::failed(to, &error))?;
     Ok(verified)
 }
 

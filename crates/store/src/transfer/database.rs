@@ -16,11 +16,14 @@ use tokio_postgres::{
 
 use super::{
     TransferError,
-    file::{Chunk, check_migrations},
+    file::Chunk,
     plan::{Begun, Found, Placement},
     table::Table,
 };
-use crate::postgres::address::Address;
+use crate::{
+    migrations::{MIGRATIONS, check},
+    postgres::{address::Address, failure::chain},
+};
 
 /// Where the progress is kept, in the same transactions as the rows. There while a copy is not finished.
 const PROGRESS: &str = "transfer_progress";
@@ -293,7 +296,7 @@ pub(super) async fn version(transaction: &Transaction<'_>) -> Result<usize, Tran
     };
     let applied: Vec<(u32, String)> =
         rows.iter().map(read).collect::<Result<_, Error>>().map_err(|error| failed(&error))?;
-    Ok(check_migrations("the database", &applied)?)
+    Ok(check("the database", &applied, MIGRATIONS)?)
 }
 
 /// Whether a copy into the database was begun and not finished.
@@ -365,10 +368,7 @@ fn signed(rows: u64) -> Result<i64, TransferError> {
     i64::try_from(rows).map_err(|error| TransferError::Database(error.to_string()))
 }
 
-/// A failure with its causes: the driver's own text says only "db error".
+/// A failure of PostgreSQL, with its causes.
 pub(super) fn failed(error: &Error) -> TransferError {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    let texts: Vec<String> =
-        std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
-    TransferError::Database(texts.join(": "))
+    TransferError::Database(chain(error))
 }

@@ -15,10 +15,7 @@ use super::{
     plan::{Placement, State},
     table::{self, Table},
 };
-use crate::{
-    OpenError,
-    migrations::{MIGRATIONS, checksum},
-};
+use crate::migrations::{MIGRATIONS, check};
 
 /// Most rows of a chunk, which is one transaction of the other side.
 const CHUNK_ROWS_MAX: u64 = 8_192;
@@ -58,7 +55,7 @@ impl File {
 
     /// A file that lies somewhere. A WAL beside it belongs to it.
     pub(super) fn lying(path: &Path) -> Self {
-        let wal = beside(path, "-wal");
+        let wal = crate::data_dir::beside(path, "-wal");
         let immutable = fs::metadata(wal).map_or(true, |wal| wal.len() == 0);
         Self { path: path.to_owned(), immutable }
     }
@@ -114,10 +111,8 @@ impl File {
         if known.map_err(not_ours)? != 3 {
             return Err(foreign("it is a SQLite database of another program"));
         }
-        let applied: rusqlite::Result<Vec<(u32, String)>> = connection
-            .prepare("SELECT version, checksum FROM migrations ORDER BY version")
-            .and_then(|mut all| all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
-        let version = check_migrations(&path(), &applied.map_err(not_ours)?)?;
+        let applied = crate::sqlite::migrate::applied(&connection).map_err(not_ours)?;
+        let version = check(&path(), &applied, MIGRATIONS)?;
         let check: rusqlite::Result<String> =
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
         match check.map_err(not_ours)?.as_str() {
@@ -404,42 +399,6 @@ impl NewFile {
         }
         transaction.commit().map_err(|error| failed(&error))
     }
-}
-
-/// Versions and checksums that were applied, against those of this program. Returns how many they are.
-pub(super) fn check_migrations(path: &str, applied: &[(u32, String)]) -> Result<usize, OpenError> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    if let Some(&(found, _)) = applied.last().filter(|(found, _)| *found > known) {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known });
-    }
-    let ours = (1u32..).zip(MIGRATIONS);
-    for ((version, sum), (expected, sql)) in applied.iter().zip(ours) {
-        if *version != expected || *sum != checksum(sql) {
-            return Err(OpenError::Changed { path: path.to_owned(), version: *version });
-        }
-    }
-    Ok(applied.len())
-}
-
-/// Gives a finished file its name. Both are on the disk when this returns.
-pub(super) fn finish(partial: &Path, to: &Path) -> Result<(), TransferError> {
-    let run = || -> std::io::Result<()> {
-        fs::File::open(partial)?.sync_all()?;
-        fs::rename(partial, to)?;
-        // The name is on the disk once its directory is.
-        match to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) => fs::File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
-    };
-    run().map_err(|error| failed(to, &error))
-}
-
-/// The path with something appended to its name.
-pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 /// A failure at a file.

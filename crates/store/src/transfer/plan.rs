@@ -9,31 +9,10 @@ use std::collections::BTreeMap;
 use model::WorkspaceId;
 
 use super::TransferError;
+pub(super) use crate::PlacementState as State;
 
 /// Puts every workspace that is not here in its place again.
 pub(super) const TAKE_BACK: &str = "UPDATE placements SET state = 1, version = version + 1 WHERE state <> 1";
-
-/// State of a placement, as the schema numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// Takes writes.
-    Here,
-    /// Refuses them: on its way from or to somewhere.
-    Moving,
-    /// Lives elsewhere.
-    Gone,
-}
-
-impl State {
-    /// In the schema.
-    pub(super) fn number(self) -> i64 {
-        match self {
-            Self::Here => 1,
-            Self::Moving => 2,
-            Self::Gone => 3,
-        }
-    }
-}
 
 /// Where a workspace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +28,7 @@ pub(super) struct Placement {
 impl Placement {
     /// Of a row.
     pub(super) fn read((workspace, state, version): (i64, i64, i64)) -> Option<Self> {
-        let state =
-            [State::Here, State::Moving, State::Gone].into_iter().find(|known| known.number() == state)?;
-        Some(Self { workspace, state, version })
+        Some(Self { workspace, state: State::from_number(state)?, version })
     }
 
     /// What it becomes in the target at the switch.

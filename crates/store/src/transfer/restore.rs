@@ -12,12 +12,17 @@ use model::{Micros, WorkspaceId};
 use super::{
     Progress, Stage, Step, TransferError, Verified,
     database::Database,
-    file::{self, File, beside},
+    file::{self, File},
     migrate::Target,
     plan::{Placement, State},
     verify::{Side, verify},
 };
-use crate::{DataDir, migrations::MIGRATIONS, sqlite};
+use crate::{
+    DataDir,
+    data_dir::{beside, finish},
+    migrations::MIGRATIONS,
+    sqlite,
+};
 
 /// Where a restore works, in the data directory.
 const WORKSHOP: &str = "restore.partial";
@@ -96,7 +101,7 @@ async fn into_directory(
     drop(sqlite::open(workshop)?);
     copy.raise(generation(now), take_back)?;
     let elsewhere = elsewhere(&copy.placements()?);
-    file::finish(&workshop.join(sqlite::DATABASE), &target)?;
+    finish(&workshop.join(sqlite::DATABASE), &target).map_err(|error| file::failed(&target, &error))?;
     Ok(Restored { verified: Some(verified), elsewhere })
 }
 
