@@ -1,8 +1,9 @@
 //! Accounts: what sign-up, sign-in and invitations share.
 
-use model::{Credential, UserId, WorkspaceId};
+use model::{Credential, CredentialId, UserId, WorkspaceId};
 use store::{NewCredential, NewPerson, SecretHash, WriteKind};
 use tokio::time::Instant;
+use tracing::error;
 
 use crate::{
     auth::COOKIE,
@@ -181,6 +182,33 @@ pub async fn sign_in(cx: &Cx, workspace: WorkspaceId, user: UserId) -> Result<Re
     reply.text("team_id", workspace).text("user_id", user);
     reply.cookie = Some(cookie(cx, &token, SESSION_S));
     Ok(reply)
+}
+
+/// How often the gateways are asked to close the sockets of what was revoked.
+const REVOKE_TRIES: u32 = 3;
+
+/// Revokes a credential, unless it is among `ended`, and ends the sockets of all of them.
+///
+/// # Errors
+/// The write failed, or sockets may still be open (`service_unavailable`).
+pub async fn revoke(cx: &Cx, own: CredentialId, mut ended: Vec<CredentialId>) -> Result<(), Failure> {
+    if !ended.contains(&own) {
+        cx.write(WriteKind::RevokeCredential { id: own }).await?;
+        ended.push(own);
+    }
+    let call = cx.app.call(cx.context.trace);
+    let mut outcome = Ok(());
+    for _ in 0..REVOKE_TRIES {
+        outcome = cx.app.deps.admin.revoke(&call, ended.clone()).await.map(|_| ());
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    if let Err(failed) = outcome {
+        error!(error = %failed, "sockets of a revoked session may still be open");
+        return Err(failed.into());
+    }
+    Ok(())
 }
 
 /// A `Set-Cookie` value; with no seconds to live it removes the cookie.

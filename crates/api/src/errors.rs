@@ -198,5 +198,15 @@ fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::InviteInvalid => "invite_invalid",
         Refusal::InviteExpired => "invite_expired",
         Refusal::TicketInvalid => "invalid_auth",
+        Refusal::NotArchived => "not_archived",
+        Refusal::AlreadyThatKind => "could_not_convert_channel",
+        Refusal::NotFollowing => "not_subscribed",
+        Refusal::AlreadyPinned => "already_pinned",
+        Refusal::NoPin => "no_pin",
+        Refusal::TooManyPins => "too_many_pins",
+        Refusal::CannotChangeUser => "not_admin",
+        Refusal::ScheduledNotFound => "invalid_scheduled_message_id",
+        Refusal::TooManyScheduled => "restricted_too_many",
+        Refusal::JobNotFound => "job_not_found",
     }
 }

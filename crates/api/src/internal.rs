@@ -193,6 +193,7 @@ fn typed(send: RtmSend) -> Result<Post, Failure> {
             mentions: found.users,
             mentions_everyone: found.everyone,
         },
+        me: false,
         thread,
         broadcast: send.reply_broadcast,
         face: Face::default(),

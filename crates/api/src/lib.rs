@@ -25,6 +25,7 @@ pub mod methods;
 pub mod metrics;
 pub mod origins;
 pub mod passwords;
+pub mod preferences;
 pub mod publish;
 pub mod random;
 pub mod rates;

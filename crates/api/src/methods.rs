@@ -6,15 +6,24 @@ use model::Credential;
 
 use crate::{call::Cx, errors::Failure, rates::Tier, reply::Reply};
 
+mod admin_conversations_convert;
 mod api_test;
+mod auth_revoke;
 mod auth_test;
+mod bots_info;
 mod chat_delete;
+mod chat_delete_scheduled_message;
 mod chat_get_permalink;
+mod chat_me_message;
 mod chat_post_ephemeral;
 mod chat_post_message;
+mod chat_schedule_message;
+mod chat_scheduled_messages_list;
 mod chat_update;
+mod client_counts;
 mod client_user_boot;
 mod conversations_archive;
+mod conversations_close;
 mod conversations_create;
 mod conversations_history;
 mod conversations_info;
@@ -26,9 +35,16 @@ mod conversations_list;
 mod conversations_mark;
 mod conversations_members;
 mod conversations_open;
+mod conversations_rename;
 mod conversations_replies;
 mod conversations_set_purpose;
 mod conversations_set_topic;
+mod conversations_unarchive;
+mod dnd_end_dnd;
+mod dnd_end_snooze;
+mod dnd_info;
+mod dnd_set_snooze;
+mod dnd_team_info;
 mod parlance_invite_accept;
 mod parlance_invite_create;
 mod parlance_invite_info;
@@ -37,15 +53,25 @@ mod parlance_setup;
 mod parlance_signin;
 mod parlance_signout;
 mod parlance_status;
+mod pins_add;
+mod pins_list;
+mod pins_remove;
 mod reactions_add;
 mod reactions_get;
+mod reactions_list;
 mod reactions_remove;
 mod realtime_connect;
 mod rtm_connect;
+mod subscriptions_thread;
 mod team_info;
 mod users_conversations;
 mod users_info;
 mod users_list;
+mod users_lookup_by_email;
+mod users_prefs_get;
+mod users_prefs_set;
+mod users_profile_get;
+mod users_profile_set;
 
 /// A method of the API.
 pub struct Method {
@@ -131,6 +157,13 @@ const fn each(bot: &'static [&'static str], user: &'static [&'static str]) -> Ac
 /// People only: their browser, or a token that may do everything they can.
 const PERSON: Access = Access::Token { bot: None, user: Some(&["client"]), app: false };
 
+/// People only, with one of these scopes when an app acts for them.
+const fn person(scopes: &'static [&'static str]) -> Access {
+    Access::Token { bot: None, user: Some(scopes), app: false }
+}
+
+const ADMIN_CONVERSATIONS: Access = person(&["admin.conversations:write"]);
+
 const READ: &[&str] = &["channels:read", "groups:read", "im:read", "mpim:read"];
 const HISTORY: &[&str] = &["channels:history", "groups:history", "im:history", "mpim:history"];
 const MANAGE: &[&str] = &["channels:manage", "channels:write", "groups:write", "im:write", "mpim:write"];
@@ -157,53 +190,84 @@ const INVITE: &[&str] = &[
 const REALTIME: &[&str] = &["rtm:stream", "client", "bot"];
 
 macro_rules! table {
-    ($($name:literal $tier:ident $access:expr, $file:ident;)*) => {
-        &[$(Method { name: $name, tier: Tier::$tier, access: $access, run: |cx| Box::pin($file::run(cx)) },)*]
+    ($($name:literal $tier:ident $access:expr, $file:ident::$run:ident;)*) => {
+        &[$(Method { name: $name, tier: Tier::$tier, access: $access, run: |cx| Box::pin($file::$run(cx)) },)*]
     };
 }
 
 /// Every method.
 pub static METHODS: &[Method] = table! {
-    "api.test" Unlimited ANYONE, api_test;
-    "auth.test" Often Access::Token { bot: Some(&[]), user: Some(&[]), app: true }, auth_test;
-    "chat.delete" T3 both(&["chat:write"]), chat_delete;
-    "chat.getPermalink" Often both(&[]), chat_get_permalink;
-    "chat.postEphemeral" T4 both(&["chat:write"]), chat_post_ephemeral;
-    "chat.postMessage" Post both(&["chat:write"]), chat_post_message;
-    "chat.update" T3 both(&["chat:write"]), chat_update;
-    "client.userBoot" T3 PERSON, client_user_boot;
-    "conversations.archive" T2 both(MANAGE), conversations_archive;
-    "conversations.create" T2 both(MANAGE), conversations_create;
-    "conversations.history" T3 both(HISTORY), conversations_history;
-    "conversations.info" T3 both(READ), conversations_info;
-    "conversations.invite" T3 both(INVITE), conversations_invite;
-    "conversations.join" T3 each(&["channels:join"], &["channels:write"]), conversations_join;
-    "conversations.kick" T3 both(&["channels:manage", "channels:write", "groups:write"]), conversations_kick;
-    "conversations.leave" T3 both(MANAGE), conversations_leave;
-    "conversations.list" T2 both(READ), conversations_list;
-    "conversations.mark" T3 both(MANAGE), conversations_mark;
-    "conversations.members" T4 both(READ), conversations_members;
-    "conversations.open" T3 both(MANAGE), conversations_open;
-    "conversations.replies" T3 both(HISTORY), conversations_replies;
-    "conversations.setPurpose" T2 both(TOPIC), conversations_set_purpose;
-    "conversations.setTopic" T2 both(TOPIC), conversations_set_topic;
-    "parlance.invite.accept" Unlimited ANYONE, parlance_invite_accept;
-    "parlance.invite.create" T2 PERSON, parlance_invite_create;
-    "parlance.invite.info" Unlimited ANYONE, parlance_invite_info;
-    "parlance.journey" T3 PERSON, parlance_journey;
-    "parlance.setup" Unlimited ANYONE, parlance_setup;
-    "parlance.signin" Unlimited ANYONE, parlance_signin;
-    "parlance.signout" T3 PERSON, parlance_signout;
-    "parlance.status" Unlimited ANYONE, parlance_status;
-    "reactions.add" T3 both(&["reactions:write"]), reactions_add;
-    "reactions.get" T3 both(&["reactions:read"]), reactions_get;
-    "reactions.remove" T2 both(&["reactions:write"]), reactions_remove;
-    "realtime.connect" T3 both(REALTIME), realtime_connect;
-    "rtm.connect" T1 both(REALTIME), rtm_connect;
-    "team.info" T3 both(&["team:read"]), team_info;
-    "users.conversations" T3 both(READ), users_conversations;
-    "users.info" T4 both(&["users:read"]), users_info;
-    "users.list" T2 both(&["users:read"]), users_list;
+    "admin.conversations.convertToPrivate" T2 ADMIN_CONVERSATIONS, admin_conversations_convert::to_private;
+    "admin.conversations.convertToPublic" T2 ADMIN_CONVERSATIONS, admin_conversations_convert::to_public;
+    "api.test" Unlimited ANYONE, api_test::run;
+    "auth.revoke" T3 both(&[]), auth_revoke::run;
+    "auth.test" Often Access::Token { bot: Some(&[]), user: Some(&[]), app: true }, auth_test::run;
+    "bots.info" T3 both(&["users:read"]), bots_info::run;
+    "chat.delete" T3 both(&["chat:write"]), chat_delete::run;
+    "chat.deleteScheduledMessage" T3 both(&["chat:write"]), chat_delete_scheduled_message::run;
+    "chat.getPermalink" Often both(&[]), chat_get_permalink::run;
+    "chat.meMessage" T3 both(&["chat:write"]), chat_me_message::run;
+    "chat.postEphemeral" T4 both(&["chat:write"]), chat_post_ephemeral::run;
+    "chat.postMessage" Post both(&["chat:write"]), chat_post_message::run;
+    "chat.scheduleMessage" T3 both(&["chat:write"]), chat_schedule_message::run;
+    "chat.scheduledMessages.list" T3 both(&[]), chat_scheduled_messages_list::run;
+    "chat.update" T3 both(&["chat:write"]), chat_update::run;
+    "client.counts" T3 PERSON, client_counts::run;
+    "client.userBoot" T3 PERSON, client_user_boot::run;
+    "conversations.archive" T2 both(MANAGE), conversations_archive::run;
+    "conversations.close" T2 both(MANAGE), conversations_close::run;
+    "conversations.create" T2 both(MANAGE), conversations_create::run;
+    "conversations.history" T3 both(HISTORY), conversations_history::run;
+    "conversations.info" T3 both(READ), conversations_info::run;
+    "conversations.invite" T3 both(INVITE), conversations_invite::run;
+    "conversations.join" T3 each(&["channels:join"], &["channels:write"]), conversations_join::run;
+    "conversations.kick" T3 both(&["channels:manage", "channels:write", "groups:write"]), conversations_kick::run;
+    "conversations.leave" T3 both(MANAGE), conversations_leave::run;
+    "conversations.list" T2 both(READ), conversations_list::run;
+    "conversations.mark" T3 both(MANAGE), conversations_mark::run;
+    "conversations.members" T4 both(READ), conversations_members::run;
+    "conversations.open" T3 both(MANAGE), conversations_open::run;
+    "conversations.rename" T2 both(MANAGE), conversations_rename::run;
+    "conversations.replies" T3 both(HISTORY), conversations_replies::run;
+    "conversations.setPurpose" T2 both(TOPIC), conversations_set_purpose::run;
+    "conversations.setTopic" T2 both(TOPIC), conversations_set_topic::run;
+    "conversations.unarchive" T2 both(MANAGE), conversations_unarchive::run;
+    "dnd.endDnd" T2 person(&["dnd:write"]), dnd_end_dnd::run;
+    "dnd.endSnooze" T2 person(&["dnd:write"]), dnd_end_snooze::run;
+    "dnd.info" T3 both(&["dnd:read"]), dnd_info::run;
+    "dnd.setSnooze" T2 person(&["dnd:write"]), dnd_set_snooze::run;
+    "dnd.teamInfo" T2 both(&["dnd:read"]), dnd_team_info::run;
+    "parlance.invite.accept" Unlimited ANYONE, parlance_invite_accept::run;
+    "parlance.invite.create" T2 PERSON, parlance_invite_create::run;
+    "parlance.invite.info" Unlimited ANYONE, parlance_invite_info::run;
+    "parlance.journey" T3 PERSON, parlance_journey::run;
+    "parlance.setup" Unlimited ANYONE, parlance_setup::run;
+    "parlance.signin" Unlimited ANYONE, parlance_signin::run;
+    "parlance.signout" T3 PERSON, parlance_signout::run;
+    "parlance.status" Unlimited ANYONE, parlance_status::run;
+    "pins.add" T2 both(&["pins:write"]), pins_add::run;
+    "pins.list" T2 both(&["pins:read"]), pins_list::run;
+    "pins.remove" T2 both(&["pins:write"]), pins_remove::run;
+    "reactions.add" T3 both(&["reactions:write"]), reactions_add::run;
+    "reactions.get" T3 both(&["reactions:read"]), reactions_get::run;
+    "reactions.list" T2 both(&["reactions:read"]), reactions_list::run;
+    "reactions.remove" T2 both(&["reactions:write"]), reactions_remove::run;
+    "realtime.connect" T3 both(REALTIME), realtime_connect::run;
+    "rtm.connect" T1 both(REALTIME), rtm_connect::run;
+    "subscriptions.thread.add" T3 PERSON, subscriptions_thread::add;
+    "subscriptions.thread.get" T3 PERSON, subscriptions_thread::get;
+    "subscriptions.thread.getView" T3 PERSON, subscriptions_thread::get_view;
+    "subscriptions.thread.mark" T3 PERSON, subscriptions_thread::mark;
+    "subscriptions.thread.remove" T3 PERSON, subscriptions_thread::remove;
+    "team.info" T3 both(&["team:read"]), team_info::run;
+    "users.conversations" T3 both(READ), users_conversations::run;
+    "users.info" T4 both(&["users:read"]), users_info::run;
+    "users.list" T2 both(&["users:read"]), users_list::run;
+    "users.lookupByEmail" T3 both(&["users:read.email"]), users_lookup_by_email::run;
+    "users.prefs.get" T3 PERSON, users_prefs_get::run;
+    "users.prefs.set" T3 PERSON, users_prefs_set::run;
+    "users.profile.get" T4 both(&["users.profile:read"]), users_profile_get::run;
+    "users.profile.set" T3 person(&["users.profile:write"]), users_profile_set::run;
 };
 
 #[cfg(test)]
@@ -213,7 +277,7 @@ mod tests {
     #[test]
     fn every_method_is_in_the_table_once() {
         assert!(METHODS.windows(2).all(|pair| pair[0].name < pair[1].name));
-        assert_eq!(METHODS.len(), 40);
+        assert_eq!(METHODS.len(), 71);
     }
 
     #[test]

@@ -41,7 +41,20 @@ fn effect(kind: &EventKind) -> Effect {
         | EventKind::ChannelCreated(_)
         | EventKind::ChannelArchived { .. }
         | EventKind::TeamJoin(_)
-        | EventKind::UserChange(_)
+        | EventKind::UserChange(..)
+        | EventKind::GroupUnarchived { .. }
+        | EventKind::GroupRenamed(_)
+        | EventKind::PinAdded(_)
+        | EventKind::PinRemoved(_)
+        | EventKind::Opened { .. }
+        | EventKind::Closed { .. }
+        | EventKind::ThreadFollowed(_)
+        | EventKind::ThreadMarked(_)
+        | EventKind::PreferenceChanged { .. }
+        | EventKind::DndChanged(_)
+        | EventKind::ChannelUnarchived { .. }
+        | EventKind::ChannelRenamed(_)
+        | EventKind::ChannelConvertedToPrivate { .. }
         | EventKind::Nothing => Effect::None,
     }
 }

@@ -6,7 +6,7 @@ use model::NodeId;
 use rpc::{Admin, Adopt};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use store::Store;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use crate::{app::App, appender::Appender, publish::Journeys, router};
 
@@ -66,6 +66,8 @@ pub struct Deps {
     pub adopt: Option<Arc<dyn Adopt>>,
     /// What the publisher remembers of recent events, for `parlance.journey`.
     pub journeys: Journeys,
+    /// Told when a job was queued that may be due soon.
+    pub jobs: Arc<Notify>,
     /// Wall clock.
     pub clock: Clock,
     /// Where metrics are registered, and what `/metrics` shows.

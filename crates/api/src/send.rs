@@ -35,6 +35,8 @@ pub struct Post {
     pub channel: model::ChannelId,
     /// What.
     pub content: Content,
+    /// It says what its author does (`/me`).
+    pub me: bool,
     /// Thread: the parent's ts.
     pub thread: Option<Ts>,
     /// Also show it in the channel.
@@ -87,10 +89,25 @@ pub async fn send(
     post: Post,
     context: WriteContext,
 ) -> Result<Message, Failure> {
+    let draft = draft(sender, post)?;
+    let kind = WriteKind::Post { draft: Box::new(draft), public_without_membership: sender.anywhere };
+    match appender.write(Write { workspace: sender.workspace, kind }, context).await? {
+        Done::Posted { message, .. } => Ok(*message),
+        _ => Err("internal_error".into()),
+    }
+}
+
+/// What the store is to post.
+///
+/// # Errors
+/// `no_text`.
+pub fn draft(sender: Sender, post: Post) -> Result<Draft, Failure> {
     if post.content.is_empty() {
         return Err("no_text".into());
     }
-    let subtype = if !post.face.is_own() {
+    let subtype = if post.me {
+        Some(Subtype::Me)
+    } else if !post.face.is_own() {
         Some(Subtype::BotMessage)
     } else if post.broadcast && post.thread.is_some() {
         Some(Subtype::ThreadBroadcast)
@@ -98,7 +115,7 @@ pub async fn send(
         None
     };
     let filled = |part: Option<String>| part.filter(|json| !json.is_empty());
-    let draft = Draft {
+    Ok(Draft {
         channel: post.channel,
         author: sender.user,
         bot: sender.bot.map(|(id, app)| Bot {
@@ -118,12 +135,7 @@ pub async fn send(
         broadcast: post.broadcast && post.thread.is_some(),
         mentions: post.content.mentions,
         mentions_everyone: post.content.mentions_everyone,
-    };
-    let kind = WriteKind::Post { draft: Box::new(draft), public_without_membership: sender.anywhere };
-    match appender.write(Write { workspace: sender.workspace, kind }, context).await? {
-        Done::Posted { message, .. } => Ok(*message),
-        _ => Err("internal_error".into()),
-    }
+    })
 }
 
 /// Reads a `client_msg_id`.

@@ -134,7 +134,7 @@ impl Batch {
             if event.origin != Some(session) {
                 put_event(&mut out, event, Protocol::Rtm, class);
             } else if event.audience.has(class) {
-                put_replied(&mut out, event);
+                put_further(&mut out, event);
             }
         }
         out.freeze()
@@ -172,16 +172,16 @@ fn put_event(out: &mut BytesMut, event: &EventRecord, protocol: Protocol, class:
         Protocol::Rtm => {
             codec::put_header(out, Opcode::Text, event.body.len());
             out.extend_from_slice(&event.body);
-            put_replied(out, event);
+            put_further(out, event);
         }
     }
 }
 
-/// A reply is two events over RTM: itself, and what it did to its thread.
-fn put_replied(out: &mut BytesMut, event: &EventRecord) {
+/// Some events are several over RTM: a reply is itself, and what it did to its thread.
+fn put_further(out: &mut BytesMut, event: &EventRecord) {
     let part = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-    if let Some(replied) = wire::replied::message_replied(part(&event.body), part(&event.extra)) {
-        put_text(out, &replied);
+    for further in wire::further::further(part(&event.body), part(&event.extra)) {
+        put_text(out, &further);
     }
 }
 

@@ -55,6 +55,10 @@ pub struct Channel {
     pub latest: Ts,
     /// People in it.
     pub member_count: u64,
+    /// Names that it had, oldest first.
+    pub previous_names: Vec<String>,
+    /// Pinned messages.
+    pub pins: u64,
     /// The two (or one) people of a DM, the people of a group DM; empty for others.
     pub direct_members: Vec<UserId>,
 }
@@ -81,8 +85,10 @@ pub struct Membership {
     pub joined: Position,
     /// Read up to here.
     pub last_read: Ts,
-    /// Mentions after `last_read`, @channel included.
+    /// Mentions after `last_read`, @channel included; those in threads count there.
     pub mention_count: u64,
+    /// In the person's list of conversations: DMs can be closed.
+    pub open: bool,
 }
 
 /// Name of a channel: 1–80 characters of lower-case letters, digits, `-`, `_`.

@@ -91,6 +91,19 @@ pub enum EventKind {
         /// Which.
         channel: ChannelId,
     },
+    /// A private channel was taken back from the archive. Channel topic.
+    GroupUnarchived {
+        /// Who did it.
+        user: UserId,
+        /// Which.
+        channel: ChannelId,
+    },
+    /// A private channel has another name. Channel topic.
+    GroupRenamed(Box<Channel>),
+    /// A message was pinned. Channel topic.
+    PinAdded(Box<PinChange>),
+    /// A pin was taken off. Channel topic.
+    PinRemoved(Box<PinChange>),
     /// The person is in the conversation now (joined, was invited, opened a DM). User topic.
     Joined {
         /// The conversation.
@@ -122,6 +135,33 @@ pub enum EventKind {
         /// Whether newer messages count as unread.
         has_unreads: bool,
     },
+    /// The person has a conversation in their list again. User topic.
+    Opened {
+        /// The conversation.
+        channel: ChannelId,
+        /// Its kind.
+        kind: crate::ChannelKind,
+    },
+    /// The person took a conversation out of their list. User topic.
+    Closed {
+        /// The conversation.
+        channel: ChannelId,
+        /// Its kind.
+        kind: crate::ChannelKind,
+    },
+    /// The person follows a thread, or not any more. User topic.
+    ThreadFollowed(Subscription),
+    /// The person read a thread up to a reply. User topic.
+    ThreadMarked(Subscription),
+    /// A preference of the person has another value. User topic.
+    PreferenceChanged {
+        /// Its name.
+        name: String,
+        /// Its value, JSON.
+        value: String,
+    },
+    /// When somebody does not want to be disturbed has changed. User topic: one's own; workspace topic: for others.
+    DndChanged(Box<User>),
     /// A public channel was created. Workspace topic.
     ChannelCreated(Box<Channel>),
     /// A public channel was archived. Workspace topic.
@@ -131,10 +171,24 @@ pub enum EventKind {
         /// Which.
         channel: ChannelId,
     },
+    /// A public channel was taken back from the archive. Workspace topic.
+    ChannelUnarchived {
+        /// Who did it.
+        user: UserId,
+        /// Which.
+        channel: ChannelId,
+    },
+    /// A public channel has another name. Workspace topic.
+    ChannelRenamed(Box<Channel>),
+    /// A public channel is by invitation from here on. Workspace topic.
+    ChannelConvertedToPrivate {
+        /// Which.
+        channel: ChannelId,
+    },
     /// Somebody has an account now. Workspace topic.
     TeamJoin(Box<User>),
     /// Somebody's profile or standing changed. Workspace topic.
-    UserChange(Box<User>),
+    UserChange(Box<User>, UserPart),
     /// The seq exists and has nothing to show any more (catch-up of deleted content).
     Nothing,
 }
@@ -152,6 +206,41 @@ pub struct ReactionChange {
     pub name: String,
     /// Author of the message.
     pub item_user: UserId,
+}
+
+/// What of a person changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserPart {
+    /// Their account.
+    Account,
+    /// Their profile, not the status.
+    Profile,
+    /// Their status.
+    Status,
+}
+
+/// A pin on a message, or one that was taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinChange {
+    /// The message, as it is now.
+    pub message: Message,
+    /// Who pinned it or took the pin off.
+    pub user: UserId,
+    /// Pinned messages of the channel after it.
+    pub pins: u64,
+}
+
+/// A thread that somebody follows, or has followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The parent's ts.
+    pub thread: Ts,
+    /// Read up to this reply. [`Ts::ZERO`]: nothing of it.
+    pub last_read: Ts,
+    /// They follow it.
+    pub active: bool,
 }
 
 /// A topic and how far its log goes.

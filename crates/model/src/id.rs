@@ -98,6 +98,15 @@ id! {
     AppId, 'A'
 }
 
+id! {
+    /// A message that is to be posted later, `Q…`.
+    ScheduledId, 'Q'
+}
+id! {
+    /// A job. Operators see it; clients never do.
+    JobId, 'J'
+}
+
 /// A conversation: `C…` for channels and group DMs, `D…` for DMs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId(u64);

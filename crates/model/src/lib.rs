@@ -14,11 +14,16 @@ pub mod text;
 pub mod user;
 
 pub use channel::{Channel, ChannelKind, ChannelName, Described, Membership, NameError};
-pub use event::{Event, EventKind, Head, Parent, ReactionChange, WriteTimes};
-pub use id::{AppId, BotId, ChannelId, IdError, SessionId, Topic, TopicId, TopicKind, UserId, WorkspaceId};
+pub use event::{
+    Event, EventKind, Head, Parent, PinChange, ReactionChange, Subscription, UserPart, WriteTimes,
+};
+pub use id::{
+    AppId, BotId, ChannelId, IdError, JobId, ScheduledId, SessionId, Topic, TopicId, TopicKind, UserId,
+    WorkspaceId,
+};
 pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
 pub use node::{Epoch, NodeId, SlotName, TraceId};
 pub use position::{Generation, HeadRead, Micros, Position, Seq, Ts};
 pub use principal::{Credential, CredentialId, Principal, Role, Scopes};
 pub use text::{MessageText, TextError};
-pub use user::{User, UserKind, Workspace};
+pub use user::{Dnd, Profile, Status, User, UserKind, Workspace};

@@ -62,6 +62,19 @@ pub enum Subtype {
     ChannelPurpose(String),
     /// The channel was archived.
     ChannelArchive,
+    /// It was taken back from the archive.
+    ChannelUnarchive,
+    /// The channel got another name.
+    ChannelName {
+        /// What it was called.
+        old: String,
+        /// What it is called.
+        new: String,
+    },
+    /// The channel is by invitation from here on.
+    ConvertedToPrivate,
+    /// The channel is open to everybody from here on.
+    ConvertedToPublic,
     /// The parent of a thread was deleted and its replies remain.
     Tombstone,
 }
@@ -174,6 +187,8 @@ pub struct Message {
     pub reactions: Vec<Reaction>,
     /// The thread under it.
     pub replies: Option<Replies>,
+    /// Who pinned it to its channel, and when.
+    pub pinned: Option<(UserId, Ts)>,
     /// Counts changes of the message, 1 at first.
     pub revision: u32,
 }

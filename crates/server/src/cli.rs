@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Config, LogFormat, RateLimits, Role, Shard},
-    control_socket, node, seed, stores, transfer,
+    control_socket,
+    dead_jobs::Change,
+    node, seed, stores, transfer,
     workspaces::NewWorkspace,
 };
 
@@ -38,6 +40,8 @@ enum Command {
     ResetPassword(ResetPassword),
     /// Make a further workspace and its owner, also while the server runs; prints the owner's password
     CreateWorkspace(CreateWorkspace),
+    /// Show the jobs that were given up, try one again or forget it
+    Jobs(Jobs),
     /// Show or check the configuration
     Config(ConfigCommand),
 }
@@ -172,6 +176,18 @@ struct CreateWorkspace {
 }
 
 #[derive(Debug, Args)]
+struct Jobs {
+    #[command(flatten)]
+    places: Places,
+    /// Try this job again
+    #[arg(long, value_name = "ID", conflicts_with = "drop")]
+    replay: Option<String>,
+    /// Forget this job
+    #[arg(long, value_name = "ID")]
+    drop: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct ConfigCommand {
     #[command(flatten)]
     source: Source,
@@ -201,6 +217,7 @@ impl Cli {
             Command::Restore(command) => command.run(),
             Command::ResetPassword(command) => command.run(),
             Command::CreateWorkspace(command) => command.run(),
+            Command::Jobs(command) => command.run(),
             Command::Config(command) => command.run(),
         };
         match result {
@@ -376,6 +393,26 @@ impl CreateWorkspace {
         let created = runtime()?.block_on(control_socket::create_workspace(&config, new))?;
         say(&serde_json::to_string_pretty(&created)?);
         Ok(())
+    }
+}
+
+impl Jobs {
+    fn run(self) -> anyhow::Result<()> {
+        let config = self.places.load()?;
+        let runtime = runtime()?;
+        let change = match (&self.replay, &self.drop) {
+            (Some(id), _) => Some((id, Change::Replay)),
+            (None, Some(id)) => Some((id, Change::Drop)),
+            (None, None) => None,
+        };
+        match change {
+            Some((id, change)) => runtime.block_on(control_socket::change_job(&config, id, change)),
+            None => {
+                let dead = runtime.block_on(control_socket::dead_jobs(&config))?;
+                say(&serde_json::to_string_pretty(&dead)?);
+                Ok(())
+            }
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use crate::{
     cli::say_error,
     config::Config,
+    dead_jobs::{self, Change, DeadJob},
     stores::{self, Opened},
     workspaces::{self, Created, NewWorkspace},
 };
@@ -39,6 +40,8 @@ enum Request {
     Backup { to: PathBuf },
     ResetPassword { email: String, team: Option<String> },
     CreateWorkspace(NewWorkspace),
+    DeadJobs,
+    ChangeJob { id: String, change: Change },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ enum Answer {
     Done,
     Password(String),
     Created(Created),
+    Jobs(Vec<DeadJob>),
     Failed(String),
 }
 
@@ -61,6 +65,8 @@ pub struct Deps {
     pub appender: Appender,
     /// Ends sessions.
     pub admin: Arc<dyn Admin>,
+    /// Told when a job is to be run again.
+    pub queued: Arc<tokio::sync::Notify>,
     /// Wall clock.
     pub clock: Clock,
 }
@@ -142,6 +148,8 @@ async fn answer(stream: UnixStream, deps: Deps) -> anyhow::Result<()> {
                 reset_running(&deps, &email, team.as_deref()).await.map(Answer::Password)
             }
             Request::CreateWorkspace(new) => create_running(&deps, &new).await.map(Answer::Created),
+            Request::DeadJobs => dead_jobs::list(&*deps.store).await.map(Answer::Jobs),
+            Request::ChangeJob { id, change } => change_running(&deps, &id, change).await,
         };
         let last = last.unwrap_or_else(|error| Answer::Failed(format!("{error:#}")));
         let _ = answers.send(last).await;
@@ -252,6 +260,37 @@ pub async fn create_workspace(config: &Config, new: NewWorkspace) -> anyhow::Res
         Some(_) => bail!("the server gave another answer"),
         None => workspaces::create(stores::open(config).await?, &new, Clock::system().now_us()).await,
     }
+}
+
+/// `parlance jobs`: the jobs that were given up.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn dead_jobs(config: &Config) -> anyhow::Result<Vec<DeadJob>> {
+    match ask(Path::new(&config.data), &Request::DeadJobs).await? {
+        Some(Answer::Jobs(jobs)) => Ok(jobs),
+        Some(_) => bail!("the server gave another answer"),
+        None => dead_jobs::list(&*stores::open(config).await?.store).await,
+    }
+}
+
+/// `parlance jobs --replay` and `--drop`. Needs the running server: nobody else would run the job.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn change_job(config: &Config, id: &str, change: Change) -> anyhow::Result<()> {
+    match ask(Path::new(&config.data), &Request::ChangeJob { id: id.to_owned(), change }).await? {
+        Some(_) => Ok(()),
+        None => bail!("start the server first: it is what runs jobs"),
+    }
+}
+
+async fn change_running(deps: &Deps, id: &str, change: Change) -> anyhow::Result<Answer> {
+    let write = dead_jobs::change(&*deps.store, id, change).await?;
+    let context = WriteContext { accepted: deps.clock.now_us(), ..WriteContext::default() };
+    deps.appender.write(write, context).await?;
+    deps.queued.notify_one();
+    Ok(Answer::Done)
 }
 
 async fn create_running(deps: &Deps, new: &NewWorkspace) -> anyhow::Result<Created> {

@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 pub mod control_socket;
+pub mod dead_jobs;
 pub mod node;
 pub mod seed;
 mod seed_story;

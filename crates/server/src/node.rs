@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    appender::{Appender, Batcher},
+    appender::{Appender, Batcher, WriteContext, WriteError},
     publish::{BATCHES_MAX, Journeys, Publisher},
 };
+use async_trait::async_trait;
 use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
 use model::NodeId;
@@ -140,6 +141,8 @@ impl Node {
         );
         let publisher =
             Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
+        let queued = Arc::new(tokio::sync::Notify::new());
+        run_jobs(&shards, &appender, &queued, (&clock, &metrics), &front);
         write_paths(shards.into_iter().zip(items), publisher, &clock, &back)?;
 
         let deps = api::role::Deps {
@@ -149,6 +152,7 @@ impl Node {
             admin: Arc::clone(&admin),
             adopt: Some(gateway.adopt()),
             journeys,
+            jobs: Arc::clone(&queued),
             clock: clock.clone(),
             metrics,
         };
@@ -160,7 +164,7 @@ impl Node {
             let _tasks = tasks;
             serving.await;
         });
-        let socket = control_socket::Deps { store, appender, admin, clock };
+        let socket = control_socket::Deps { store, appender, admin, queued, clock };
         control_socket::listen(data, socket, &back)?;
         Ok(Self { url, slots, control, front, back, gateway, drain: config.drain(), _data: held })
     }
@@ -259,6 +263,40 @@ fn admin(
         metrics: admin::metrics::AdminMetrics::register(metrics),
     };
     Local::new("admin", admin::role::start(admin::role::Config::default(), deps, tasks), Handle::current())
+}
+
+/// What a job writes goes through the appender, like what a person writes.
+struct JobWriter(Appender);
+
+#[async_trait]
+impl jobs::Writer for JobWriter {
+    async fn write(&self, write: store::Write) -> Result<store::Done, jobs::WriteFailed> {
+        self.0.write(write, WriteContext::default()).await.map_err(|failed| match failed {
+            WriteError::Refused(refusal) => jobs::WriteFailed::Refused(refusal),
+            failed => jobs::WriteFailed::Later(failed.to_string()),
+        })
+    }
+}
+
+/// The queue of each shard has a runner of its own.
+fn run_jobs(
+    shards: &[OpenedShard],
+    appender: &Appender,
+    queued: &Arc<tokio::sync::Notify>,
+    (clock, metrics): (&Clock, &Metrics),
+    tasks: &Tasks,
+) {
+    let metrics = jobs::metrics::JobsMetrics::register(metrics);
+    for shard in shards {
+        let deps = jobs::Deps {
+            store: Arc::clone(&shard.store),
+            writer: Arc::new(JobWriter(appender.clone())),
+            queued: Arc::clone(queued),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        tasks.spawn("jobs", OnEnd::Stop, jobs::run(jobs::Config::default(), deps, tasks.drain().clone()));
+    }
 }
 
 /// For each shard an appender and a sweep; one publisher for all.

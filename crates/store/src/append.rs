@@ -7,10 +7,15 @@
 mod accounts;
 mod changes;
 mod channels;
+pub(crate) mod jobs;
 mod marks;
 mod membership;
+pub(crate) mod people;
+mod pins;
 mod post;
 mod reactions;
+pub(crate) mod scheduled;
+mod threads;
 
 use std::collections::HashMap;
 
@@ -95,16 +100,30 @@ fn topics_of(item: &Write) -> Vec<Topic> {
     let channel = |id: model::ChannelId| Topic { workspace, id: TopicId::Channel(id) };
     let user = |id: model::UserId| user_topic(workspace, id);
     match &item.kind {
-        WriteKind::Post { draft, .. } => vec![channel(draft.channel)],
+        WriteKind::Post { draft, .. } | WriteKind::Schedule { draft, .. } => {
+            // A reply makes its author and those whom it mentions follow the thread.
+            let followers = draft.mentions.iter().chain([&draft.author]).filter(|_| draft.thread.is_some());
+            followers.map(|who| user(*who)).chain([channel(draft.channel)]).collect()
+        }
         WriteKind::Edit { channel: id, .. }
         | WriteKind::Delete { channel: id, .. }
         | WriteKind::React { channel: id, .. }
         | WriteKind::Unreact { channel: id, .. }
         | WriteKind::SetTopic { channel: id, .. }
-        | WriteKind::SetPurpose { channel: id, .. } => vec![channel(*id)],
-        WriteKind::Archive { channel: id, .. } => vec![channel(*id), workspace_topic(workspace)],
+        | WriteKind::SetPurpose { channel: id, .. }
+        | WriteKind::Pin { channel: id, .. }
+        | WriteKind::Unpin { channel: id, .. }
+        | WriteKind::Unschedule { channel: id, .. }
+        | WriteKind::PostScheduled { channel: id, .. } => vec![channel(*id)],
+        WriteKind::Archive { channel: id, .. }
+        | WriteKind::Unarchive { channel: id, .. }
+        | WriteKind::Rename { channel: id, .. }
+        | WriteKind::Convert { channel: id, .. } => vec![channel(*id), workspace_topic(workspace)],
         WriteKind::Join { channel: id, by }
         | WriteKind::Leave { channel: id, by }
+        | WriteKind::SetOpen { channel: id, by, .. }
+        | WriteKind::FollowThread { channel: id, by, .. }
+        | WriteKind::MarkThread { channel: id, by, .. }
         | WriteKind::Mark { channel: id, by, .. } => {
             vec![channel(*id), user(by.user)]
         }
@@ -117,6 +136,10 @@ fn topics_of(item: &Write) -> Vec<Topic> {
             let people = others.iter().map(|who| user(*who));
             people.chain([workspace_topic(workspace), user(by.user)]).collect()
         }
+        WriteKind::SetProfile { user: who, .. }
+        | WriteKind::ExpireStatus { user: who, .. }
+        | WriteKind::SetDnd { user: who, .. } => vec![user(*who), workspace_topic(workspace)],
+        WriteKind::SetPreferences { user: who, .. } => vec![user(*who)],
         WriteKind::CreateWorkspace { .. }
         | WriteKind::AddPerson(_)
         | WriteKind::AddBot { .. }
@@ -128,7 +151,13 @@ fn topics_of(item: &Write) -> Vec<Topic> {
         | WriteKind::RevokeSessions { .. }
         | WriteKind::SetPassword { .. }
         | WriteKind::AddTicket(_)
-        | WriteKind::UseTicket { .. } => Vec::new(),
+        | WriteKind::UseTicket { .. }
+        | WriteKind::Enqueue(_)
+        | WriteKind::LeaseJob { .. }
+        | WriteKind::FinishJob { .. }
+        | WriteKind::FailJob { .. }
+        | WriteKind::ReplayJob { .. }
+        | WriteKind::DropJob { .. } => Vec::new(),
     }
 }
 
@@ -183,7 +212,55 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
             channels::describe(batch, workspace, channel, by, value, channels::Which::Purpose).await
         }
         WriteKind::Archive { channel, by } => channels::archive(batch, workspace, channel, by).await,
+        WriteKind::Unarchive { channel, by } => channels::unarchive(batch, workspace, channel, by).await,
+        WriteKind::Rename { channel, by, name } => {
+            channels::rename(batch, workspace, channel, by, &name).await
+        }
+        WriteKind::Convert { channel, by, to } => channels::convert(batch, workspace, channel, by, to).await,
+        WriteKind::SetOpen { channel, by, open: false } => {
+            channels::close(batch, workspace, channel, by).await
+        }
+        WriteKind::SetOpen { channel, by, open: true } => {
+            let changed = channels::reopen(batch, workspace, channel, by.user).await?;
+            Ok(Done::Membership { changed })
+        }
+        WriteKind::Pin { channel, ts, by } => pins::add(batch, workspace, channel, ts, by).await,
+        WriteKind::Unpin { channel, ts, by } => pins::remove(batch, workspace, channel, ts, by).await,
         WriteKind::Mark { channel, by, ts } => marks::mark(batch, workspace, channel, by, ts).await,
+        WriteKind::FollowThread { channel, thread, by, active, last_read } => {
+            threads::follow(batch, workspace, (channel, thread), by, active, last_read).await
+        }
+        WriteKind::MarkThread { channel, thread, by, ts } => {
+            threads::mark(batch, workspace, (channel, thread), by, ts).await
+        }
+        WriteKind::SetProfile { user, by, change } => {
+            people::set_profile(batch, workspace, user, by, *change).await
+        }
+        WriteKind::ExpireStatus { user, expiration } => {
+            people::expire_status(batch, workspace, user, expiration).await
+        }
+        WriteKind::SetDnd { user, dnd } => people::set_dnd(batch, workspace, user, dnd).await,
+        WriteKind::SetPreferences { user, values } => {
+            people::set_preferences(batch, workspace, user, values).await
+        }
+        WriteKind::Schedule { id, job, draft, public_without_membership, post_at } => {
+            scheduled::schedule(batch, workspace, (id, job), *draft, public_without_membership, post_at).await
+        }
+        WriteKind::Unschedule { id, channel, by } => {
+            scheduled::unschedule(batch, workspace, id, channel, by).await
+        }
+        WriteKind::PostScheduled { id, .. } => scheduled::post(batch, workspace, id).await,
+        WriteKind::Enqueue(job) => {
+            jobs::put(batch, workspace, job).await?;
+            Ok(Done::Ok)
+        }
+        WriteKind::LeaseJob { id, run_at, until } => jobs::lease(batch, workspace, id, run_at, until).await,
+        WriteKind::FinishJob { id, lease } => jobs::finish(batch, workspace, id, lease).await,
+        WriteKind::FailJob { id, lease, error, retry_at } => {
+            jobs::fail(batch, workspace, id, lease, error, retry_at).await
+        }
+        WriteKind::ReplayJob { id } => jobs::replay(batch, workspace, id).await,
+        WriteKind::DropJob { id } => jobs::forget(batch, workspace, id).await,
         WriteKind::CreateWorkspace { name, domain, general, random, owner, only_first } => {
             accounts::create_workspace(batch, workspace, name, domain, [general, random], *owner, only_first)
                 .await
@@ -244,7 +321,7 @@ impl TopicState {
 /// The columns of an event's row after its key.
 fn event_row(event: &Event) -> Vec<Value> {
     use crate::{
-        codec::{Data, Kind},
+        codec::{self, Data, Kind},
         tx::ToValue,
     };
     let none = Data::default;
@@ -281,6 +358,28 @@ fn event_row(event: &Event) -> Vec<Value> {
         EventKind::GroupArchived { user, channel } => {
             (Kind::GroupArchived, channel.to_value(), user.to_value(), none())
         }
+        EventKind::GroupUnarchived { user, channel } => {
+            (Kind::GroupUnarchived, channel.to_value(), user.to_value(), none())
+        }
+        EventKind::GroupRenamed(channel) => (Kind::GroupRenamed, channel.id.to_value(), Value::Null, none()),
+        EventKind::PinAdded(change) => {
+            (Kind::PinAdded, change.message.ts.to_value(), change.user.to_value(), none())
+        }
+        EventKind::PinRemoved(change) => {
+            (Kind::PinRemoved, change.message.ts.to_value(), change.user.to_value(), none())
+        }
+        EventKind::Opened { channel, .. } => (Kind::Opened, channel.to_value(), Value::Null, none()),
+        EventKind::Closed { channel, .. } => (Kind::Closed, channel.to_value(), Value::Null, none()),
+        EventKind::ThreadFollowed(subscription) | EventKind::ThreadMarked(subscription) => {
+            let followed = matches!(event.kind, EventKind::ThreadFollowed(_));
+            let kind = if followed { Kind::ThreadFollowed } else { Kind::ThreadMarked };
+            let data = Data { thread: Some(subscription.thread.micros()), ..none() };
+            (kind, subscription.channel.to_value(), Value::Null, data)
+        }
+        EventKind::PreferenceChanged { name, .. } => {
+            (Kind::PreferenceChanged, Value::Null, Value::Null, Data { name: Some(name.clone()), ..none() })
+        }
+        EventKind::DndChanged(user) => (Kind::DndChanged, user.id.to_value(), user.id.to_value(), none()),
         EventKind::Joined { channel, at } => {
             let data = Data { position: Some((at.generation.0, at.seq.raw())), ..none() };
             (Kind::Joined, channel.id.to_value(), Value::Null, data)
@@ -302,8 +401,20 @@ fn event_row(event: &Event) -> Vec<Value> {
         EventKind::ChannelArchived { user, channel } => {
             (Kind::ChannelArchived, channel.to_value(), user.to_value(), none())
         }
+        EventKind::ChannelUnarchived { user, channel } => {
+            (Kind::ChannelUnarchived, channel.to_value(), user.to_value(), none())
+        }
+        EventKind::ChannelRenamed(channel) => {
+            (Kind::ChannelRenamed, channel.id.to_value(), Value::Null, none())
+        }
+        EventKind::ChannelConvertedToPrivate { channel } => {
+            (Kind::ChannelConvertedToPrivate, channel.to_value(), Value::Null, none())
+        }
         EventKind::TeamJoin(user) => (Kind::TeamJoin, user.id.to_value(), user.id.to_value(), none()),
-        EventKind::UserChange(user) => (Kind::UserChange, user.id.to_value(), user.id.to_value(), none()),
+        EventKind::UserChange(user, part) => {
+            let data = Data { name: codec::part_name(*part), ..none() };
+            (Kind::UserChange, user.id.to_value(), user.id.to_value(), data)
+        }
         EventKind::Nothing => (Kind::UserChange, Value::Null, Value::Null, none()),
     };
     vec![

@@ -1,6 +1,9 @@
 //! How enums and small structures stand in rows.
 
-use model::{Bot, ChannelKind, Credential, Role, Subtype, Ts, UserId};
+use model::{
+    AppId, Bot, BotId, ChannelId, ChannelKind, Credential, Draft, MessageText, Role, Subtype, Ts, UserId,
+    UserPart,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,13 +44,26 @@ pub(crate) enum Kind {
     MemberJoined,
     MemberLeft,
     GroupArchived,
+    GroupUnarchived,
+    GroupRenamed,
+    PinAdded,
+    PinRemoved,
     Joined,
     Left,
     Marked,
+    Opened,
+    Closed,
+    ThreadFollowed,
+    ThreadMarked,
+    PreferenceChanged,
+    DndChanged,
     ChannelCreated,
     ChannelArchived,
     TeamJoin,
     UserChange,
+    ChannelUnarchived,
+    ChannelRenamed,
+    ChannelConvertedToPrivate,
 }
 coded!(Kind {
     Kind::Message = 1,
@@ -58,19 +74,32 @@ coded!(Kind {
     Kind::MemberJoined = 6,
     Kind::MemberLeft = 7,
     Kind::GroupArchived = 8,
+    Kind::GroupUnarchived = 9,
+    Kind::GroupRenamed = 10,
+    Kind::PinAdded = 11,
+    Kind::PinRemoved = 12,
     Kind::Joined = 20,
     Kind::Left = 21,
     Kind::Marked = 22,
+    Kind::Opened = 23,
+    Kind::Closed = 24,
+    Kind::ThreadFollowed = 25,
+    Kind::ThreadMarked = 26,
+    Kind::PreferenceChanged = 27,
+    Kind::DndChanged = 28,
     Kind::ChannelCreated = 40,
     Kind::ChannelArchived = 41,
     Kind::TeamJoin = 42,
     Kind::UserChange = 43,
+    Kind::ChannelUnarchived = 44,
+    Kind::ChannelRenamed = 45,
+    Kind::ChannelConvertedToPrivate = 46,
 });
 
 /// What an event's row holds beyond its reference, by kind; absent keys do not apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Data {
-    /// Emoji.
+    /// Emoji, preference, part of a person.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     /// Another user: item_user, inviter, remover.
@@ -123,6 +152,10 @@ pub(crate) fn subtype_columns(subtype: Option<&Subtype>) -> (Value, Value) {
         Some(Subtype::ChannelPurpose(value)) => (7, Some(value.clone())),
         Some(Subtype::ChannelArchive) => (8, None),
         Some(Subtype::Tombstone) => (9, None),
+        Some(Subtype::ChannelUnarchive) => (10, None),
+        Some(Subtype::ChannelName { old, new }) => (11, Some(format!("{old}/{new}"))),
+        Some(Subtype::ConvertedToPrivate) => (12, None),
+        Some(Subtype::ConvertedToPublic) => (13, None),
     };
     (Value::Int(code), text.to_value())
 }
@@ -140,6 +173,16 @@ pub(crate) fn subtype(code: Option<i64>, text: Option<String>) -> Result<Option<
         Some(7) => Subtype::ChannelPurpose(text.unwrap_or_default()),
         Some(8) => Subtype::ChannelArchive,
         Some(9) => Subtype::Tombstone,
+        Some(10) => Subtype::ChannelUnarchive,
+        Some(11) => {
+            let (old, new) = text
+                .as_deref()
+                .and_then(|names| names.split_once('/'))
+                .ok_or(StoreError::Corrupt { what: "message subtype" })?;
+            Subtype::ChannelName { old: old.to_owned(), new: new.to_owned() }
+        }
+        Some(12) => Subtype::ConvertedToPrivate,
+        Some(13) => Subtype::ConvertedToPublic,
         Some(_) => return Err(StoreError::Corrupt { what: "message subtype" }),
     }))
 }
@@ -180,4 +223,121 @@ pub(crate) fn bot(
         None => Look::default(),
     };
     Ok(Some(Bot { id, app, username: look.username, icon_emoji: look.icon_emoji, icon_url: look.icon_url }))
+}
+
+/// Part of a person, as an event's `n` names it.
+pub(crate) fn part_name(part: UserPart) -> Option<String> {
+    match part {
+        UserPart::Account => None,
+        UserPart::Profile => Some("profile".to_owned()),
+        UserPart::Status => Some("status".to_owned()),
+    }
+}
+
+/// Reads what [`part_name`] made.
+pub(crate) fn part(name: Option<&str>) -> UserPart {
+    match name {
+        Some("profile") => UserPart::Profile,
+        Some("status") => UserPart::Status,
+        _ => UserPart::Account,
+    }
+}
+
+/// A small structure as JSON; its default is `NULL`.
+pub(crate) fn json_column<T: Serialize + Default + PartialEq>(value: &T) -> Value {
+    if *value == T::default() {
+        return Value::Null;
+    }
+    serde_json::to_string(value).map_or(Value::Null, Value::Text)
+}
+
+/// Reads what [`json_column`] made.
+pub(crate) fn json<T: for<'a> Deserialize<'a> + Default>(
+    text: Option<String>,
+    what: &'static str,
+) -> Result<T, StoreError> {
+    let Some(text) = text else { return Ok(T::default()) };
+    serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what })
+}
+
+/// A message to post later, as JSON.
+#[derive(Serialize, Deserialize)]
+struct ScheduledDraft {
+    channel: u64,
+    author: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bot: Option<(u64, u64, Look)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    bot_message: bool,
+    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blocks: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attachments: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    broadcast: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    mentions_everyone: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    anywhere: bool,
+}
+
+/// A draft for later. `anywhere`: also into public channels that its author is not in.
+pub(crate) fn draft_to_json(draft: &Draft, anywhere: bool) -> Result<String, StoreError> {
+    let look = |bot: &Bot| Look {
+        username: bot.username.clone(),
+        icon_emoji: bot.icon_emoji.clone(),
+        icon_url: bot.icon_url.clone(),
+    };
+    let scheduled = ScheduledDraft {
+        channel: draft.channel.raw(),
+        author: draft.author.raw(),
+        bot: draft.bot.as_ref().map(|bot| (bot.id.raw(), bot.app.raw(), look(bot))),
+        bot_message: draft.subtype == Some(Subtype::BotMessage),
+        text: draft.text.as_str().to_owned(),
+        blocks: draft.blocks.clone(),
+        attachments: draft.attachments.clone(),
+        metadata: draft.metadata.clone(),
+        thread: draft.thread.map(Ts::micros),
+        broadcast: draft.broadcast,
+        mentions: draft.mentions.iter().map(|user| user.raw()).collect(),
+        mentions_everyone: draft.mentions_everyone,
+        anywhere,
+    };
+    serde_json::to_string(&scheduled).map_err(|error| StoreError::Engine(error.to_string()))
+}
+
+/// Reads what [`draft_to_json`] made.
+pub(crate) fn draft_from_json(text: &str) -> Result<(Draft, bool), StoreError> {
+    let scheduled: ScheduledDraft =
+        serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "scheduled message" })?;
+    let bot = scheduled.bot.map(|(id, app, look)| Bot {
+        id: BotId::from_raw(id),
+        app: AppId::from_raw(app),
+        username: look.username,
+        icon_emoji: look.icon_emoji,
+        icon_url: look.icon_url,
+    });
+    let draft = Draft {
+        channel: ChannelId::from_raw(scheduled.channel),
+        author: UserId::from_raw(scheduled.author),
+        bot,
+        subtype: scheduled.bot_message.then_some(Subtype::BotMessage),
+        text: MessageText::cut(scheduled.text).0,
+        blocks: scheduled.blocks,
+        attachments: scheduled.attachments,
+        metadata: scheduled.metadata,
+        client_msg_id: None,
+        thread: scheduled.thread.map(Ts::from_micros),
+        broadcast: scheduled.broadcast,
+        mentions: scheduled.mentions.into_iter().map(UserId::from_raw).collect(),
+        mentions_everyone: scheduled.mentions_everyone,
+    };
+    Ok((draft, scheduled.anywhere))
 }

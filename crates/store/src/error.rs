@@ -191,4 +191,34 @@ pub enum Refusal {
     /// The ticket was used, has expired or never was.
     #[error("the ticket is not valid")]
     TicketInvalid,
+    /// The channel is not archived.
+    #[error("not archived")]
+    NotArchived,
+    /// The channel is of that kind already.
+    #[error("it is that already")]
+    AlreadyThatKind,
+    /// The person does not follow the thread.
+    #[error("the thread is not followed")]
+    NotFollowing,
+    /// The message is pinned already.
+    #[error("already pinned")]
+    AlreadyPinned,
+    /// The message is not pinned.
+    #[error("not pinned")]
+    NoPin,
+    /// The channel has as many pins as are allowed ([`crate::PINS_MAX`]).
+    #[error("too many pins")]
+    TooManyPins,
+    /// The person's standing does not allow the actor to change them.
+    #[error("may not change this person")]
+    CannotChangeUser,
+    /// No such scheduled message, or not the actor's, or it is being posted.
+    #[error("no such scheduled message")]
+    ScheduledNotFound,
+    /// Too many messages are scheduled for the channel around that time ([`crate::SCHEDULED_MAX`]).
+    #[error("too many scheduled messages")]
+    TooManyScheduled,
+    /// No such job, or somebody else runs it.
+    #[error("no such job")]
+    JobNotFound,
 }

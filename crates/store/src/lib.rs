@@ -23,6 +23,11 @@ pub mod transfer;
 mod tx;
 pub mod write;
 
+/// The kinds of jobs that writes of this crate queue.
+pub mod job_kinds {
+    pub use crate::append::{people::EXPIRE_STATUS, scheduled::POST_SCHEDULED};
+}
+
 pub use data_dir::DataDir;
 pub use directory::{Directory, Placed, Shard};
 pub use error::{Cause, CommitError, OpenError, Refusal, StoreError};

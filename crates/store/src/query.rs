@@ -3,7 +3,10 @@
 pub(crate) mod accounts;
 pub(crate) mod channels;
 pub(crate) mod events;
+pub(crate) mod jobs;
 pub(crate) mod messages;
+pub(crate) mod people;
+pub(crate) mod threads;
 
 /// Implements [`crate::Store`] for an engine: `$read!(self, function, arguments…)` runs a function of this
 /// module in one read transaction of the engine. What engines do differently follows in braces.
@@ -148,6 +151,69 @@ macro_rules! implement_store {
                 ts: Ts,
             ) -> Result<Option<Position>, StoreError> {
                 $read!(self, query::messages::position_of, workspace, channel, ts)
+            }
+
+            async fn bot(&self, workspace: WorkspaceId, bot: model::BotId) -> Result<Option<User>, StoreError> {
+                $read!(self, query::people::bot, workspace, bot)
+            }
+            async fn preferences(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+            ) -> Result<Vec<(String, String)>, StoreError> {
+                $read!(self, query::people::preferences, workspace, user)
+            }
+            async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError> {
+                $read!(self, query::messages::pinned, workspace, channel)
+            }
+            async fn reacted(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+                viewer: UserId,
+                skip: u32,
+                limit: u32,
+            ) -> Result<crate::Reacted, StoreError> {
+                $read!(self, query::messages::reacted, workspace, user, viewer, skip, limit)
+            }
+            async fn thread_counts(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+            ) -> Result<crate::ThreadCounts, StoreError> {
+                $read!(self, query::threads::counts, workspace, user)
+            }
+            async fn subscription(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+                channel: ChannelId,
+                thread: Ts,
+            ) -> Result<Option<model::Subscription>, StoreError> {
+                $read!(self, query::threads::subscription, workspace, user, channel, thread)
+            }
+            async fn followed(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+                before: Ts,
+                limit: u32,
+            ) -> Result<Vec<(model::Subscription, Ts)>, StoreError> {
+                $read!(self, query::threads::followed, workspace, user, before, limit)
+            }
+            async fn scheduled(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+                query: crate::ScheduledQuery,
+            ) -> Result<Vec<crate::Scheduled>, StoreError> {
+                $read!(self, query::jobs::scheduled, workspace, user, &query)
+            }
+            async fn due_jobs(&self, now: Micros, limit: u32) -> Result<Vec<crate::Job>, StoreError> {
+                $read!(self, query::jobs::due, now, limit)
+            }
+            async fn dead_jobs(&self, limit: u32) -> Result<Vec<crate::Job>, StoreError> {
+                $read!(self, query::jobs::dead, limit)
             }
 
             $($own)*

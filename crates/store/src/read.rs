@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use model::{
-    Channel, ChannelId, ChannelKind, CredentialId, Event, Head, HeadRead, Membership, Message, Micros,
-    Position, Principal, Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
+    BotId, Channel, ChannelId, ChannelKind, CredentialId, Event, Head, HeadRead, JobId, Membership, Message,
+    MessageText, Micros, Position, Principal, ScheduledId, Subscription, Topic, TopicId, Ts, User, UserId,
+    Workspace, WorkspaceId,
 };
 
 use crate::{SecretHash, StoreError};
@@ -124,6 +125,56 @@ pub trait Store: Send + Sync {
         channel: ChannelId,
         ts: Ts,
     ) -> Result<Option<Position>, StoreError>;
+
+    /// The user that a bot acts as.
+    async fn bot(&self, workspace: WorkspaceId, bot: BotId) -> Result<Option<User>, StoreError>;
+    /// A person's preferences by name, as JSON. What they never set is not among them.
+    async fn preferences(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+    /// The pinned messages of a channel, the newest pin first.
+    async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError>;
+    /// Messages to which somebody reacted, in conversations that the viewer may see, the newest reaction first.
+    async fn reacted(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        viewer: UserId,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Reacted, StoreError>;
+    /// What is unread of the threads that somebody follows.
+    async fn thread_counts(&self, workspace: WorkspaceId, user: UserId) -> Result<ThreadCounts, StoreError>;
+    /// One person's standing with one thread; `None`: they never followed it.
+    async fn subscription(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        channel: ChannelId,
+        thread: Ts,
+    ) -> Result<Option<Subscription>, StoreError>;
+    /// Threads that somebody follows, with their newest reply, which is older than `before`; newest first.
+    async fn followed(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        before: Ts,
+        limit: u32,
+    ) -> Result<Vec<(Subscription, Ts)>, StoreError>;
+    /// Somebody's messages that wait for their time, the next first.
+    async fn scheduled(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        query: ScheduledQuery,
+    ) -> Result<Vec<Scheduled>, StoreError>;
+
+    /// Jobs of this shard that are due at `now`, the most overdue first.
+    async fn due_jobs(&self, now: Micros, limit: u32) -> Result<Vec<Job>, StoreError>;
+    /// Jobs of this shard that were given up, the newest first.
+    async fn dead_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
 
     /// Begins to watch which topics change.
     fn sweep(&self) -> Box<dyn Sweep>;
@@ -265,8 +316,8 @@ pub struct Range {
     pub inclusive: bool,
     /// At most so many.
     pub limit: u32,
-    /// With `history`: when there are more than `limit`, return those nearest to `oldest` instead of those
-    /// nearest to `latest` (Slack does so when only `oldest` is given). Still newest first.
+    /// When there are more than `limit`, return those nearest to `oldest` instead of those nearest to `latest`. It
+    /// changes nothing of their order.
     pub from_oldest: bool,
 }
 
@@ -299,8 +350,83 @@ pub struct BootSnapshot {
     pub user: User,
     /// Their conversations.
     pub channels: Vec<(Channel, Membership)>,
+    /// Their preferences by name, as JSON.
+    pub preferences: Vec<(String, String)>,
+    /// What is unread of the threads that they follow.
+    pub threads: ThreadCounts,
     /// Every topic that they may see, with its head.
     pub topics: Vec<(TopicId, Position)>,
+}
+
+/// What is unread of the threads that somebody follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ThreadCounts {
+    /// Threads with unread replies.
+    pub unread: u64,
+    /// Mentions in unread replies.
+    pub mentions: u64,
+}
+
+/// A page of messages to which somebody reacted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reacted {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// Which scheduled messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduledQuery {
+    /// Only those for this channel.
+    pub channel: Option<ChannelId>,
+    /// Not before this, seconds since 1970.
+    pub oldest: i64,
+    /// Not after this.
+    pub latest: i64,
+    /// After this one, by its time and id.
+    pub after: Option<(i64, ScheduledId)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A message that waits for its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduled {
+    /// Its id.
+    pub id: ScheduledId,
+    /// Where.
+    pub channel: ChannelId,
+    /// When, seconds since 1970.
+    pub post_at: i64,
+    /// When it was scheduled.
+    pub created: Micros,
+    /// Its text.
+    pub text: MessageText,
+}
+
+/// A job in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// For which workspace.
+    pub workspace: WorkspaceId,
+    /// Its id.
+    pub id: JobId,
+    /// What is to be done.
+    pub kind: String,
+    /// With what, JSON.
+    pub payload: String,
+    /// Not before this; while somebody runs it, the end of their lease.
+    pub run_at: Micros,
+    /// How often it was begun.
+    pub tries: u32,
+    /// Given up.
+    pub dead: bool,
+    /// Why the last try failed.
+    pub error: Option<String>,
+    /// When it was queued.
+    pub created: Micros,
 }
 
 /// Events of a topic.

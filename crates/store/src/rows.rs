@@ -38,7 +38,7 @@ macro_rules! messages_sql {
         concat!(
             "SELECT ts, seq, author, bot, app, look, subtype, subtype_data, body, blocks, attachments, metadata, \
              client_msg_id, thread, parent_author, shown, counts, edited_by, edited_at, reply_count, reply_latest, \
-             deleted, revision FROM messages WHERE ",
+             pinned_by, pinned_at, deleted, revision FROM messages WHERE ",
             $($where),+
         )
     };
@@ -63,7 +63,9 @@ pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage,
     let shown: bool = row.take()?;
     let counts = row.take()?;
     let edited = Option::zip(row.take::<Option<UserId>>()?, row.take::<Option<Ts>>()?);
-    let (reply_count, reply_latest, deleted, revision) = (row.take()?, row.take()?, row.take()?, row.take()?);
+    let (reply_count, reply_latest) = (row.take()?, row.take()?);
+    let pinned = Option::zip(row.take::<Option<UserId>>()?, row.take::<Option<Ts>>()?);
+    let (deleted, revision) = (row.take()?, row.take()?);
     let broadcast = shown && thread.is_some_and(|thread| thread != ts);
     Ok(StoredMessage {
         message: Message {
@@ -83,6 +85,7 @@ pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage,
             edited,
             reactions: Vec::new(),
             replies: None,
+            pinned,
             revision,
         },
         seq,
@@ -214,7 +217,7 @@ macro_rules! channel_sql {
         concat!(
             "SELECT c.channel, c.kind, c.name, c.direct_key, c.creator, c.created, c.updated, c.archived, c.general, \
              c.topic_value, c.topic_by, c.topic_at, c.purpose_value, c.purpose_by, c.purpose_at, c.latest, \
-             c.member_count, c.revision ",
+             c.member_count, c.previous_names, c.pins, c.closed, c.revision ",
             $rest
         )
     };
@@ -227,6 +230,8 @@ pub(crate) struct StoredChannel {
     pub(crate) channel: Channel,
     /// Newcomers join it.
     pub(crate) default: bool,
+    /// Members who have closed it.
+    pub(crate) closed: u64,
     pub(crate) revision: u32,
 }
 
@@ -238,7 +243,9 @@ pub(crate) fn channel(row: &mut Row) -> Result<StoredChannel, StoreError> {
     let general: i64 = row.take()?;
     let topic = Described { value: row.take()?, by: row.take()?, at: row.take()? };
     let purpose = Described { value: row.take()?, by: row.take()?, at: row.take()? };
-    let (latest, member_count, revision) = (row.take()?, row.take()?, row.take()?);
+    let (latest, member_count) = (row.take()?, row.take()?);
+    let previous_names = codec::json(row.take()?, "channel's previous names")?;
+    let (pins, closed, revision) = (row.take()?, row.take()?, row.take()?);
     let direct_members = direct_key.map(|key| direct_members(&key)).transpose()?.unwrap_or_default();
     let general_only = general == 1;
     Ok(StoredChannel {
@@ -255,9 +262,12 @@ pub(crate) fn channel(row: &mut Row) -> Result<StoredChannel, StoreError> {
             purpose,
             latest,
             member_count,
+            previous_names,
+            pins,
             direct_members,
         },
         default: general > 0,
+        closed,
         revision,
     })
 }
@@ -278,7 +288,7 @@ macro_rules! user_sql {
     ($rest:literal) => {
         concat!(
             "SELECT usr, kind, bot, app, name, real_name, display_name, email, role, tz, locale, deleted, updated, \
-             password_hash FROM users WHERE workspace = $1 ",
+             profile, dnd, password_hash FROM users WHERE workspace = $1 ",
             $rest
         )
     };
@@ -308,6 +318,8 @@ pub(crate) fn user(workspace: WorkspaceId, mut row: Row) -> Result<(User, Option
         locale: row.take()?,
         deleted: row.take()?,
         updated: row.take()?,
+        profile: codec::json(row.take()?, "profile")?,
+        dnd: codec::json(row.take()?, "do-not-disturb")?,
     };
     Ok((user, row.take()?))
 }
@@ -344,7 +356,7 @@ pub(crate) async fn load_head(tx: &mut dyn Tx, topic: Topic) -> Result<Option<(P
     Ok(Some((Position { generation: row.take()?, seq: row.take()? }, row.take()?)))
 }
 
-/// One person's mentions in a channel after a message, @channel included.
+/// One person's mentions in a channel after a message, @channel included, those in its threads not.
 pub(crate) async fn count_mentions(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
@@ -355,7 +367,7 @@ pub(crate) async fn count_mentions(
     let rows = tx
         .query(
             "SELECT count(DISTINCT ts) FROM mentions WHERE workspace = $1 AND channel = $2 AND usr IN ($3, 0) \
-             AND ts > $4",
+             AND ts > $4 AND thread = 0",
             &params![workspace, channel, user, after],
         )
         .await?;

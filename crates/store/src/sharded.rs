@@ -10,14 +10,15 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use model::{
-    Channel, ChannelId, CredentialId, HeadRead, Membership, Message, Micros, Position, Topic, TopicId, Ts,
-    User, UserId, Workspace, WorkspaceId,
+    BotId, Channel, ChannelId, CredentialId, HeadRead, Membership, Message, Micros, Position, Subscription,
+    Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
 };
 use tokio::time::timeout;
 
 use crate::{
-    Authenticated, BootSnapshot, Changed, ChannelsQuery, Directory, EventsRead, Invite, MessagePage,
-    Placement, Range, SecretHash, ShardCheck, Store, StoreError, Sweep, ThreadPage,
+    Authenticated, BootSnapshot, Changed, ChannelsQuery, Directory, EventsRead, Invite, Job, MessagePage,
+    Placement, Range, Reacted, Scheduled, ScheduledQuery, SecretHash, ShardCheck, Store, StoreError, Sweep,
+    ThreadCounts, ThreadPage,
 };
 
 /// How long the heads of one shard hold up those of the others.
@@ -214,6 +215,71 @@ impl Store for ShardedStore {
         ts: Ts,
     ) -> Result<Option<Position>, StoreError> {
         pass!(self, workspace, None, |store| store.position_of(workspace, channel, ts))
+    }
+
+    async fn bot(&self, workspace: WorkspaceId, bot: BotId) -> Result<Option<User>, StoreError> {
+        pass!(self, workspace, None, |store| store.bot(workspace, bot))
+    }
+    async fn preferences(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.preferences(workspace, user))
+    }
+    async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.pinned(workspace, channel))
+    }
+    async fn reacted(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        viewer: UserId,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Reacted, StoreError> {
+        let nothing = Reacted { messages: Vec::new(), total: 0 };
+        pass!(self, workspace, nothing, |store| store.reacted(workspace, user, viewer, skip, limit))
+    }
+    async fn thread_counts(&self, workspace: WorkspaceId, user: UserId) -> Result<ThreadCounts, StoreError> {
+        pass!(self, workspace, ThreadCounts::default(), |store| store.thread_counts(workspace, user))
+    }
+    async fn subscription(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        channel: ChannelId,
+        thread: Ts,
+    ) -> Result<Option<Subscription>, StoreError> {
+        pass!(self, workspace, None, |store| store.subscription(workspace, user, channel, thread))
+    }
+    async fn followed(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        before: Ts,
+        limit: u32,
+    ) -> Result<Vec<(Subscription, Ts)>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.followed(workspace, user, before, limit))
+    }
+    async fn scheduled(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        query: ScheduledQuery,
+    ) -> Result<Vec<Scheduled>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.scheduled(workspace, user, query))
+    }
+
+    /// Finds nothing: each shard has a queue of its own, so that none waits for another.
+    async fn due_jobs(&self, _: Micros, _: u32) -> Result<Vec<Job>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Of those shards that answer.
+    async fn dead_jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let asked = self.directory.shards().iter().map(|shard| shard.store.dead_jobs(limit));
+        Ok(join_all(asked).await.into_iter().flatten().flatten().collect())
     }
 
     /// Finds nothing: each shard has a sweep of its own, so that none waits for another.

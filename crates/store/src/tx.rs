@@ -188,6 +188,11 @@ impl ToValue for [u8] {
         Value::Bytes(self.to_vec())
     }
 }
+impl ToValue for Value {
+    fn to_value(&self) -> Value {
+        self.clone()
+    }
+}
 impl<T: ToValue> ToValue for Option<T> {
     fn to_value(&self) -> Value {
         self.as_ref().map_or(Value::Null, ToValue::to_value)
@@ -209,7 +214,15 @@ macro_rules! number {
         }
     )*};
 }
-number!(model::WorkspaceId, model::UserId, model::ChannelId, model::BotId, model::AppId);
+number!(
+    model::WorkspaceId,
+    model::UserId,
+    model::ChannelId,
+    model::BotId,
+    model::AppId,
+    model::ScheduledId,
+    model::JobId
+);
 
 impl ToValue for model::TopicId {
     fn to_value(&self) -> Value {

@@ -2,14 +2,23 @@
 
 use async_trait::async_trait;
 use model::{
-    AppId, BotId, ChannelId, ChannelName, Credential, CredentialId, Draft, Event, Message, Micros, Role, Ts,
-    UserId, WorkspaceId,
+    AppId, BotId, ChannelId, ChannelKind, ChannelName, Credential, CredentialId, Dnd, Draft, Event, JobId,
+    Message, Micros, Role, ScheduledId, Status, Ts, User, UserId, WorkspaceId,
 };
 
 use crate::{CommitError, Refusal};
 
 /// Most kinds of emoji under one message; Slack's limit is 23 for one person and 50 in all.
 pub const REACTION_KINDS_MAX: usize = 50;
+
+/// Most pinned messages of a channel.
+pub const PINS_MAX: u64 = 100;
+
+/// Most messages that one channel has scheduled within [`SCHEDULED_WINDOW_S`]; Slack's limit.
+pub const SCHEDULED_MAX: u64 = 30;
+
+/// Seconds of the window of [`SCHEDULED_MAX`].
+pub const SCHEDULED_WINDOW_S: i64 = 300;
 
 /// The write side of a shard.
 #[async_trait]
@@ -94,6 +103,10 @@ pub enum Done {
     Ticket(Ticket),
     /// [`WriteKind::ShiftGenerations`]: how many topics.
     Count(u64),
+    /// [`WriteKind::SetProfile`], [`WriteKind::SetDnd`]: the person as they are now.
+    User(Box<User>),
+    /// [`WriteKind::PostScheduled`]: it was posted, or can never be.
+    Scheduled(Result<Box<Message>, Refusal>),
 }
 
 /// Who does something, for the rights checks inside the transaction.
@@ -252,6 +265,180 @@ pub enum WriteKind {
         /// Who.
         by: By,
     },
+    /// Take a channel back from the archive.
+    Unarchive {
+        /// Channel.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+    },
+    /// Give a channel another name.
+    Rename {
+        /// Channel.
+        channel: ChannelId,
+        /// Who: its creator, or an admin.
+        by: By,
+        /// The new name.
+        name: ChannelName,
+    },
+    /// Make a channel public or private.
+    Convert {
+        /// Channel.
+        channel: ChannelId,
+        /// Who: an admin.
+        by: By,
+        /// [`ChannelKind::Public`] or [`ChannelKind::Private`].
+        to: ChannelKind,
+    },
+    /// Take a DM out of one's list, or put it back.
+    SetOpen {
+        /// DM or group DM.
+        channel: ChannelId,
+        /// Who.
+        by: By,
+        /// In the list.
+        open: bool,
+    },
+    /// Pin a message to its channel.
+    Pin {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who: must be in the channel.
+        by: By,
+    },
+    /// Take a pin off.
+    Unpin {
+        /// Channel.
+        channel: ChannelId,
+        /// Message.
+        ts: Ts,
+        /// Who: must be in the channel.
+        by: By,
+    },
+    /// Follow a thread or not.
+    FollowThread {
+        /// Channel.
+        channel: ChannelId,
+        /// The parent.
+        thread: Ts,
+        /// Who: must be in the channel.
+        by: By,
+        /// Follow.
+        active: bool,
+        /// What was read of it; `None`: all.
+        last_read: Option<Ts>,
+    },
+    /// Move one's read cursor of a thread that one follows.
+    MarkThread {
+        /// Channel.
+        channel: ChannelId,
+        /// The parent.
+        thread: Ts,
+        /// Who.
+        by: By,
+        /// Read up to here.
+        ts: Ts,
+    },
+    /// Change what a person says of themselves.
+    SetProfile {
+        /// Whose.
+        user: UserId,
+        /// Who: themselves, or an admin who stands above them.
+        by: By,
+        /// What.
+        change: Box<ProfileChange>,
+    },
+    /// Clear a status whose time is over, if it is still that one.
+    ExpireStatus {
+        /// Whose.
+        user: UserId,
+        /// Its expiration, seconds since 1970.
+        expiration: i64,
+    },
+    /// Change when a person does not want to be disturbed.
+    SetDnd {
+        /// Whose: one's own.
+        user: UserId,
+        /// The new times.
+        dnd: Dnd,
+    },
+    /// Set preferences of a person, JSON texts by name. Those that are that already stay as they are.
+    SetPreferences {
+        /// Whose.
+        user: UserId,
+        /// Names and values.
+        values: Vec<(String, String)>,
+    },
+    /// Post a message later. The draft's key is ignored: posting it once is what its id is for.
+    Schedule {
+        /// Its id, drawn by the caller.
+        id: ScheduledId,
+        /// Its job's id, drawn by the caller.
+        job: JobId,
+        /// The message.
+        draft: Box<Draft>,
+        /// May post to public channels without being in them.
+        public_without_membership: bool,
+        /// When, seconds since 1970.
+        post_at: i64,
+    },
+    /// Take a scheduled message back.
+    Unschedule {
+        /// Which.
+        id: ScheduledId,
+        /// Where.
+        channel: ChannelId,
+        /// Whose.
+        by: By,
+    },
+    /// Post a scheduled message now, and forget that it was scheduled: both or neither.
+    PostScheduled {
+        /// Which.
+        id: ScheduledId,
+        /// Where.
+        channel: ChannelId,
+    },
+    /// Queue a job.
+    Enqueue(NewJob),
+    /// Take a job that is due, for a while. [`Refusal::JobNotFound`]: somebody else has it.
+    LeaseJob {
+        /// Which.
+        id: JobId,
+        /// When it was due, as it was read.
+        run_at: Micros,
+        /// Until when it is nobody else's.
+        until: Micros,
+    },
+    /// A leased job is done.
+    FinishJob {
+        /// Which.
+        id: JobId,
+        /// The end of the lease: a later holder's job stays.
+        lease: Micros,
+    },
+    /// A leased job failed.
+    FailJob {
+        /// Which.
+        id: JobId,
+        /// The end of the lease.
+        lease: Micros,
+        /// Why.
+        error: String,
+        /// When to try again; `None`: give up.
+        retry_at: Option<Micros>,
+    },
+    /// Try a job that was given up again, from its first try on.
+    ReplayJob {
+        /// Which.
+        id: JobId,
+    },
+    /// Forget a job that was given up.
+    DropJob {
+        /// Which.
+        id: JobId,
+    },
     /// Move one's read cursor, forwards or backwards.
     Mark {
         /// Channel.
@@ -326,6 +513,44 @@ pub enum WriteKind {
     },
     /// Raise the generation of every topic of the workspace (after a restore).
     ShiftGenerations,
+}
+
+/// What to change of a person; `None` leaves a part as it is. The caller checks lengths.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileChange {
+    /// Full name.
+    pub real_name: Option<String>,
+    /// Short name; empty: none.
+    pub display_name: Option<String>,
+    /// What they do.
+    pub title: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// Pronouns.
+    pub pronouns: Option<String>,
+    /// Skype name.
+    pub skype: Option<String>,
+    /// What they are doing now.
+    pub status: Option<Status>,
+    /// IANA time zone.
+    pub tz: Option<String>,
+    /// The id of the job that ends the status, drawn by the caller.
+    pub expiry_job: Option<JobId>,
+}
+
+/// A job to queue. Of several with the same kind and key one is queued: the newest takes the place of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its id, drawn by the caller.
+    pub id: JobId,
+    /// What is to be done.
+    pub kind: &'static str,
+    /// With what, JSON.
+    pub payload: String,
+    /// What it is about, if one of its kind is enough.
+    pub key: Option<String>,
+    /// Not before, microseconds since 1970.
+    pub run_at: Micros,
 }
 
 /// SHA-256 of a secret. Secrets themselves are never stored.

@@ -16,6 +16,11 @@ pub enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    /// Whether it is in their list of conversations.
+    fn is_open(self) -> bool {
+        !matches!(self, Self::ByReader(membership) if !membership.open)
+    }
+
     /// By a membership, if there is one.
     #[must_use]
     pub fn by(membership: Option<&'a Membership>) -> Self {
@@ -32,9 +37,12 @@ pub fn put_conversation(
     seen: Seen<'_>,
 ) {
     match channel.kind {
-        ChannelKind::Direct => put_direct(object, workspace, channel, viewer),
+        ChannelKind::Direct => put_direct(object, workspace, channel, viewer, seen.is_open()),
         ChannelKind::Public | ChannelKind::Private | ChannelKind::GroupDirect => {
             put_channel(object, workspace, channel, seen != Seen::FromOutside);
+            if channel.kind == ChannelKind::GroupDirect {
+                object.put("is_open", &seen.is_open());
+            }
         }
     }
     if let Seen::ByReader(membership) = seen {
@@ -50,7 +58,7 @@ pub fn put_unread(object: &mut Object, channel: &Channel, membership: &Membershi
         .put("mention_count", &membership.mention_count);
 }
 
-fn put_direct(object: &mut Object, workspace: WorkspaceId, channel: &Channel, viewer: UserId) {
+fn put_direct(object: &mut Object, workspace: WorkspaceId, channel: &Channel, viewer: UserId, open: bool) {
     let other = channel.direct_members.iter().find(|&&user| user != viewer).copied().unwrap_or(viewer);
     object
         .text("id", channel.id)
@@ -63,7 +71,7 @@ fn put_direct(object: &mut Object, workspace: WorkspaceId, channel: &Channel, vi
         .put("is_archived", &channel.archived)
         .put("is_org_shared", &false)
         .text("user", other)
-        .put("is_open", &true)
+        .put("is_open", &open)
         .put("priority", &0)
         .put("updated", &channel.updated.div_euclid(1_000))
         .text("context_team_id", workspace);
@@ -95,7 +103,7 @@ fn put_channel(object: &mut Object, workspace: WorkspaceId, channel: &Channel, i
         .put("is_member", &is_member)
         .object("topic", |topic| put_described(topic, &channel.topic))
         .object("purpose", |purpose| put_described(purpose, &channel.purpose))
-        .texts("previous_names", [] as [&str; 0])
+        .texts("previous_names", &channel.previous_names)
         .put("num_members", &channel.member_count)
         .put("updated", &channel.updated.div_euclid(1_000))
         .text("context_team_id", workspace);

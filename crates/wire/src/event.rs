@@ -1,14 +1,15 @@
 //! Events: Slack's event object, and what our own protocol adds to `_p`.
 
 use model::{
-    Channel, ChannelId, ChannelKind, Event, EventKind, Message, Parent, Position, ReactionChange, Topic,
-    TopicId, Ts, UserId, WorkspaceId,
+    Channel, ChannelId, ChannelKind, Event, EventKind, Message, Parent, PinChange, Position, ReactionChange,
+    Subscription, Topic, TopicId, Ts, UserId, UserPart, WorkspaceId,
 };
 
 use crate::{
     conversation::{Seen, put_conversation},
+    dnd,
     json::Object,
-    message::{MessageView, put_message, put_replies},
+    message::{MessageView, put_message, put_pinned_info, put_replies},
     user::{UserView, put_user},
 };
 
@@ -88,6 +89,37 @@ fn put_event(body: &mut Object, event: &Event) {
             put_member(body, "member_left_channel", event, *user, *kind);
             body.text_if("actor_id", by.as_ref());
         }
+        EventKind::GroupUnarchived { user, channel } => {
+            body.put("type", "group_unarchive").text("channel", channel).text("user", user);
+            body.text("actor_id", user);
+        }
+        EventKind::GroupRenamed(channel) => put_renamed(body, "group_rename", channel),
+        EventKind::PinAdded(change) => put_pin(body, "pin_added", workspace, change, event.at),
+        EventKind::PinRemoved(change) => {
+            put_pin(body, "pin_removed", workspace, change, event.at);
+            body.put("has_pins", &(change.pins > 0));
+        }
+        EventKind::Opened { channel, kind } => put_listed(body, topic, *channel, *kind, "open"),
+        EventKind::Closed { channel, kind } => put_listed(body, topic, *channel, *kind, "close"),
+        EventKind::ThreadFollowed(subscription) => {
+            let name = if subscription.active { "thread_subscribed" } else { "thread_unsubscribed" };
+            put_subscription(body, name, *subscription);
+        }
+        EventKind::ThreadMarked(subscription) => put_subscription(body, "thread_marked", *subscription),
+        EventKind::PreferenceChanged { name, value } => {
+            body.put("type", "pref_change").put("name", name).raw("value", value);
+        }
+        EventKind::DndChanged(user) => {
+            let own = matches!(topic, TopicId::User(_));
+            let (name, seen) = if own {
+                ("dnd_updated", dnd::Seen::ByThemselves)
+            } else {
+                ("dnd_updated_user", dnd::Seen::ByOthers)
+            };
+            body.put("type", name).text("user", user.id).object("dnd_status", |object| {
+                dnd::put_dnd(object, user, event.at.seconds(), seen);
+            });
+        }
         EventKind::Joined { channel, .. } => put_joined(body, event, channel),
         EventKind::Left { channel, kind, by, .. } => {
             let name = if kind.is_public() { "channel_left" } else { "group_left" };
@@ -119,14 +151,21 @@ fn put_event(body: &mut Object, event: &Event) {
             put_archived(body, "channel_archive", *user, *channel)
         }
         EventKind::GroupArchived { user, channel } => put_archived(body, "group_archive", *user, *channel),
+        EventKind::ChannelUnarchived { user, channel } => {
+            body.put("type", "channel_unarchive").text("channel", channel).text("user", user);
+        }
+        EventKind::ChannelRenamed(channel) => put_renamed(body, "channel_rename", channel),
+        EventKind::ChannelConvertedToPrivate { channel } => {
+            body.put("type", "channel_convert_to_private").text("channel", channel);
+        }
         EventKind::TeamJoin(user) => {
             body.put("type", "team_join")
-                .object("user", |object| put_user(object, user, UserView::default()))
+                .object("user", |object| put_user(object, user, seen_at(event)))
                 .put("cache_ts", &event.at.seconds());
         }
-        EventKind::UserChange(user) => {
+        EventKind::UserChange(user, _) => {
             body.put("type", "user_change")
-                .object("user", |object| put_user(object, user, UserView::default()))
+                .object("user", |object| put_user(object, user, seen_at(event)))
                 .put("cache_ts", &event.at.seconds());
         }
         EventKind::Nothing => {}
@@ -141,6 +180,14 @@ fn put_extra(extra: &mut Object, event: &Event) {
         }
         EventKind::Joined { channel, at } => {
             extra.object("channel", |object| put_position(object, TopicId::Channel(channel.id), *at));
+        }
+        EventKind::UserChange(_, part) => {
+            let part = match part {
+                UserPart::Account => return,
+                UserPart::Profile => "profile",
+                UserPart::Status => "status",
+            };
+            extra.put("part", part);
         }
         EventKind::Left { channel, at, .. } => {
             extra.object("channel", |object| put_position(object, TopicId::Channel(*channel), *at));
@@ -242,6 +289,63 @@ fn put_marked(
         .put("num_mentions_display", &mentions)
         .put("mention_count", &mentions)
         .put("mention_count_display", &mentions);
+}
+
+fn put_renamed(body: &mut Object, name: &str, channel: &Channel) {
+    body.put("type", name).object("channel", |object| {
+        object
+            .text("id", channel.id)
+            .put("is_channel", &channel.kind.is_public())
+            .put("is_mpim", &false)
+            .put("name", &channel.name)
+            .put("name_normalized", &channel.name)
+            .put("created", &channel.created.div_euclid(1_000_000));
+    });
+}
+
+/// A message in the form of `pins.list` and of the events about pins.
+pub fn put_pin_item(item: &mut Object, workspace: WorkspaceId, message: &Message, by: UserId, at: Ts) {
+    item.put("type", "message")
+        .put("created", &at.seconds())
+        .text("created_by", by)
+        .text("channel", message.channel)
+        .object("message", |object| put_message(object, workspace, message, INNER_MESSAGE));
+}
+
+fn put_pin(body: &mut Object, name: &str, workspace: WorkspaceId, change: &PinChange, at: Ts) {
+    let (message, user) = (&change.message, change.user);
+    let at = message.pinned.map_or(at, |(_, at)| at);
+    body.put("type", name)
+        .text("user", user)
+        .text("channel_id", message.channel)
+        .object("item", |item| put_pin_item(item, workspace, message, user, at))
+        .text("item_user", message.author)
+        .put("pin_count", &change.pins)
+        .object("pinned_info", |info| put_pinned_info(info, message, user, at));
+}
+
+/// `im_open`, `mpim_close` and the like.
+fn put_listed(body: &mut Object, topic: TopicId, channel: ChannelId, kind: ChannelKind, what: &str) {
+    let family = if kind == ChannelKind::Direct { "im" } else { "mpim" };
+    body.put("type", &format!("{family}_{what}")).text("channel", channel);
+    if let TopicId::User(user) = topic {
+        body.text("user", user);
+    }
+}
+
+fn put_subscription(body: &mut Object, name: &str, subscription: Subscription) {
+    body.put("type", name).object("subscription", |object| {
+        object
+            .put("type", "thread")
+            .text("channel", subscription.channel)
+            .text("thread_ts", subscription.thread)
+            .text("last_read", subscription.last_read)
+            .put("active", &subscription.active);
+    });
+}
+
+fn seen_at(event: &Event) -> UserView {
+    UserView { now: event.at.seconds(), ..UserView::default() }
 }
 
 fn put_archived(body: &mut Object, name: &str, user: UserId, channel: ChannelId) {

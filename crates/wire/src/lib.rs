@@ -4,12 +4,13 @@
 //! and blocks go out byte for byte as they came in. Key names and types are Slack's.
 
 pub mod conversation;
+pub mod dnd;
 pub mod emoji;
 pub mod event;
+pub mod further;
 pub mod json;
 pub mod message;
 pub mod realtime;
-pub mod replied;
 pub mod team;
 pub mod user;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Message, Replies, Subtype, WorkspaceId};
+use model::{Message, Replies, Subtype, Ts, UserId, WorkspaceId};
 
 use crate::json::Object;
 
@@ -41,6 +41,11 @@ pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Messag
         });
     }
     put_content(object, message, view);
+    if let Some((user, at)) = message.pinned {
+        object.texts("pinned_to", [message.channel]).object("pinned_info", |info| {
+            put_pinned_info(info, message, user, at);
+        });
+    }
     if !message.reactions.is_empty() {
         object.objects("reactions", &message.reactions, |object, reaction| {
             object
@@ -67,6 +72,11 @@ pub fn put_replies(object: &mut Object, replies: Option<&Replies>) {
     };
 }
 
+/// Writes who pinned a message, and when.
+pub fn put_pinned_info(info: &mut Object, message: &Message, user: UserId, at: Ts) {
+    info.text("channel", message.channel).text("pinned_by", user).put("pinned_ts", &at.seconds());
+}
+
 fn put_subtype(object: &mut Object, subtype: Option<&Subtype>) {
     match subtype {
         None => object,
@@ -82,6 +92,12 @@ fn put_subtype(object: &mut Object, subtype: Option<&Subtype>) {
             object.put("subtype", "channel_purpose").put("purpose", purpose)
         }
         Some(Subtype::ChannelArchive) => object.put("subtype", "channel_archive"),
+        Some(Subtype::ChannelUnarchive) => object.put("subtype", "channel_unarchive"),
+        Some(Subtype::ChannelName { old, new }) => {
+            object.put("subtype", "channel_name").put("old_name", old).put("name", new)
+        }
+        Some(Subtype::ConvertedToPrivate) => object.put("subtype", "channel_convert_to_private"),
+        Some(Subtype::ConvertedToPublic) => object.put("subtype", "channel_convert_to_public"),
         Some(Subtype::Tombstone) => object.put("subtype", "tombstone").put("hidden", &true),
     };
 }
@@ -153,6 +169,7 @@ fn text(message: &Message) -> Cow<'_, str> {
             format!("<@{author}> set the channel purpose: {purpose}").into()
         }
         Some(Subtype::ChannelArchive) => format!("<@{author}> archived the channel").into(),
+        Some(Subtype::ChannelUnarchive) => format!("<@{author}> un-archived the channel").into(),
         _ => stored.into(),
     }
 }

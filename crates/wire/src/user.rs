@@ -2,7 +2,7 @@
 
 use model::{Role, User, UserKind};
 
-use crate::json::Object;
+use crate::{dnd, json::Object};
 
 /// What of a user object depends on who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,11 +11,14 @@ pub struct UserView {
     pub email: bool,
     /// The asker wants the language (`include_locale`).
     pub locale: bool,
+    /// When it is looked at, seconds since 1970: where the sun is decides about `tz_offset`.
+    pub now: i64,
 }
 
 /// Writes a person or a bot's user.
 pub fn put_user(object: &mut Object, user: &User, view: UserView) {
     let person = user.kind == UserKind::Person;
+    let offset = dnd::offset(&user.tz, view.now);
     object
         .text("id", user.id)
         .text("team_id", user.workspace)
@@ -24,6 +27,8 @@ pub fn put_user(object: &mut Object, user: &User, view: UserView) {
         .put("color", &color(user))
         .put("real_name", &user.real_name)
         .put("tz", &user.tz)
+        .put("tz_label", &zone_label(offset))
+        .put("tz_offset", &offset)
         .object("profile", |profile| put_profile(profile, user, view))
         .put("is_admin", &(person && user.role >= Role::Admin))
         .put("is_owner", &(person && user.role >= Role::Owner))
@@ -43,19 +48,23 @@ pub fn put_user(object: &mut Object, user: &User, view: UserView) {
     }
 }
 
-fn put_profile(profile: &mut Object, user: &User, view: UserView) {
+/// Writes a profile.
+pub fn put_profile(profile: &mut Object, user: &User, view: UserView) {
+    let said = &user.profile;
     let (first, last) = user.real_name.split_once(' ').unwrap_or((&user.real_name, ""));
     profile
-        .put("title", "")
-        .put("phone", "")
-        .put("skype", "")
+        .put("title", &said.title)
+        .put("phone", &said.phone)
+        .put("skype", &said.skype)
         .put("real_name", &user.real_name)
         .put("real_name_normalized", &user.real_name)
         .put("display_name", &user.display_name)
         .put("display_name_normalized", &user.display_name)
-        .put("status_text", "")
-        .put("status_emoji", "")
-        .put("status_expiration", &0)
+        .put("pronouns", &said.pronouns)
+        .put("status_text", &said.status.text)
+        .put("status_text_canonical", "")
+        .put("status_emoji", &said.status.emoji)
+        .put("status_expiration", &said.status.expiration)
         .put("first_name", first)
         .put("last_name", last)
         .text("team", user.workspace);
@@ -65,6 +74,13 @@ fn put_profile(profile: &mut Object, user: &User, view: UserView) {
     if let (true, Some(email)) = (view.email, &user.email) {
         profile.put("email", email);
     }
+}
+
+/// The zone's distance from UTC in words, `UTC+05:30`. Slack has a name here, which no library of time zones knows.
+fn zone_label(offset: i64) -> String {
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.abs() / 60;
+    format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// A colour that stays the same for a person, six hexadecimal digits, dark enough for white text.

@@ -66,6 +66,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         edited: None,
         reactions: Vec::new(),
         replies: None,
+        pinned: None,
         revision: 1,
     };
     let signal = Signal {

@@ -1,4 +1,4 @@
-use model::Credential;
+use model::{Credential, Ts};
 use wire::message::{MessageView, put_message};
 
 use crate::{
@@ -14,28 +14,15 @@ use crate::{
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let content = Content::read(&cx).await?;
     let face = face(&cx)?;
-    let thread = match cx.args.given("thread_ts")? {
-        Some(text) => Some(text.parse().map_err(|_| "thread_not_found")?),
-        None => None,
-    };
+    let (thread, broadcast) = options(&cx)?;
     let client_msg_id = send::client_msg_id(cx.args.given("client_msg_id")?)?;
-    // Nothing is unfurled yet, so there is nothing that these could keep from it.
-    cx.args.flag("unfurl_links")?;
-    cx.args.flag("unfurl_media")?;
     if cx.args.given("current_draft_last_updated_ts")?.is_some() {
         return Err("draft_not_found".into());
     }
     let channel = channels::target(&cx).await?;
     cx.app.check_channel_rate(cx.principal()?, channel)?;
     let truncated = content.truncated;
-    let post = Post {
-        channel,
-        content,
-        thread,
-        broadcast: cx.args.flag("reply_broadcast")?.unwrap_or(false),
-        face,
-        client_msg_id,
-    };
+    let post = Post { channel, content, me: false, thread, broadcast, face, client_msg_id };
     let sender = Sender::of(cx.principal()?)?;
     let message = send::send(&cx.app.deps.appender, sender, post, cx.context).await?;
     let mut reply = Reply::ok();
@@ -48,6 +35,18 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         reply.warnings.push(content::TRUNCATED);
     }
     Ok(reply)
+}
+
+/// The thread to reply in, and whether the channel shows the reply too.
+pub(super) fn options(cx: &Cx) -> Result<(Option<Ts>, bool), Failure> {
+    let thread = match cx.args.given("thread_ts")? {
+        Some(text) => Some(text.parse().map_err(|_| "thread_not_found")?),
+        None => None,
+    };
+    // Nothing is unfurled yet, so there is nothing that these could keep from it.
+    cx.args.flag("unfurl_links")?;
+    cx.args.flag("unfurl_media")?;
+    Ok((thread, cx.args.flag("reply_broadcast")?.unwrap_or(false)))
 }
 
 /// How a bot wants to be shown: needs the scope `chat:write.customize`. People are shown as themselves.

@@ -1,23 +1,34 @@
 use wire::{
-    conversation::{Seen, put_conversation, put_unread},
+    conversation::{self, put_conversation, put_unread},
+    dnd::{Seen, put_dnd},
     team::put_team,
     user::{UserView, put_user},
 };
 
-use crate::{call::Cx, errors::Failure, reply::Reply};
+use crate::{call::Cx, errors::Failure, preferences, reply::Reply};
 
 /// All that a client starts from, read in one transaction.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let boot = cx.store().boot(cx.workspace()?, cx.user()?).await?.ok_or("invalid_auth")?;
     let viewer = boot.user.id;
     let workspace = boot.workspace.id;
+    let now = cx.now_us().div_euclid(1_000_000);
+    let view = UserView { email: true, locale: true, now };
     let mut reply = Reply::ok();
     reply
-        .object("self", |object| put_user(object, &boot.user, UserView { email: true, locale: true }))
+        .object("self", |object| put_user(object, &boot.user, view))
         .object("team", |object| put_team(object, &boot.workspace, &cx.app.config.public_url))
         .objects("channels", &boot.channels, |object, (channel, membership)| {
-            put_conversation(object, workspace, channel, viewer, Seen::ByReader(membership));
+            put_conversation(object, workspace, channel, viewer, conversation::Seen::ByReader(membership));
             put_unread(object, channel, membership);
+        })
+        .object("prefs", |object| preferences::put(object, &boot.preferences, &boot.user.dnd, &[]))
+        .object("dnd", |object| put_dnd(object, &boot.user, now, Seen::ByThemselves))
+        .object("threads", |object| {
+            object
+                .put("has_unreads", &(boot.threads.unread > 0))
+                .put("mention_count", &boot.threads.mentions);
+            object.put("unread_count", &boot.threads.unread);
         })
         .object("_p", |positions| {
             for (topic, position) in &boot.topics {

@@ -24,7 +24,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     }
 }
 
-fn refused_name(error: NameError) -> Failure {
+pub(super) fn refused_name(error: NameError) -> Failure {
     let code = match error {
         NameError::Required => "invalid_name_required",
         NameError::TooLong => "invalid_name_maxlength",

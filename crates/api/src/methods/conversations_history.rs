@@ -34,7 +34,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     reply
         .objects("messages", &page.messages, |object, message| put_message(object, workspace, message, view))
         .put("has_more", &page.has_more)
-        .put("pin_count", &0);
+        .put("pin_count", &found.channel.pins);
     if page.has_more {
         let edge = if range.from_oldest { page.messages.first() } else { page.messages.last() };
         let turn = if range.from_oldest { Messages::After } else { Messages::Before };

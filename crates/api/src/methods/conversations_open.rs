@@ -22,7 +22,9 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
                 return Err("method_not_supported_for_channel_type".into());
             }
             found.member().map_err(|_| "channel_not_found")?;
-            (found.channel.id, true)
+            let channel = found.channel.id;
+            let done = cx.write(WriteKind::SetOpen { channel, by: cx.by()?, open: true }).await?;
+            (channel, done == (Done::Membership { changed: false }))
         }
         None => open(&cx).await?,
     };

@@ -37,6 +37,13 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         from_oldest: true,
     };
     let (workspace, channel) = (cx.workspace()?, found.channel.id);
+    // Whether the caller follows it is a person's business.
+    let follows = match cx.principal()?.credential {
+        Credential::Bot | Credential::App => None,
+        Credential::User | Credential::Session => {
+            Some(cx.store().subscription(workspace, cx.user()?, channel, ts).await?)
+        }
+    };
     let mut reply = Reply::ok();
     let Some(thread) = cx.store().replies(workspace, channel, ts, range).await? else {
         // A message that is no parent is a thread of one.
@@ -50,7 +57,13 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     };
     let messages = std::iter::once(&thread.parent).chain(&thread.page.messages);
     reply
-        .objects("messages", messages, |object, message| put_message(object, workspace, message, view))
+        .objects("messages", messages, |object, message| {
+            put_message(object, workspace, message, view);
+            if let Some(follows) = follows.filter(|_| message.ts == ts) {
+                object.put("subscribed", &follows.is_some_and(|follows| follows.active));
+                object.text_if("last_read", follows.map(|follows| follows.last_read));
+            }
+        })
         .put("has_more", &thread.page.has_more);
     if thread.page.has_more {
         reply.next_cursor = thread.page.messages.last().map(|message| Messages::After(message.ts).encode());

@@ -30,5 +30,6 @@ pub(super) fn view(cx: &Cx) -> Result<UserView, Failure> {
     Ok(UserView {
         email: cx.principal()?.scopes.has("users:read.email"),
         locale: cx.args.flag("include_locale")?.unwrap_or(false),
+        now: cx.now_us().div_euclid(1_000_000),
     })
 }

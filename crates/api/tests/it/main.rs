@@ -11,13 +11,17 @@
 mod accounts;
 mod answers;
 mod appender;
+mod channels;
 mod checks;
 mod conversations;
 mod forms;
 mod internal;
+mod later;
 mod listener;
 mod messages;
+mod people;
 mod property;
 mod rates;
 mod table;
+mod threads;
 mod world;

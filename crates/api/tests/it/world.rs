@@ -112,6 +112,7 @@ impl World {
             admin: Arc::clone(&admin) as Arc<dyn Admin>,
             adopt: None,
             journeys: Journeys::default(),
+            jobs: Arc::default(),
             clock: clock.clone(),
             metrics: Metrics::default(),
         };
@@ -231,6 +232,31 @@ impl World {
         answer["ts"].as_str().unwrap().to_owned()
     }
 
+    /// Runs jobs, as the server does, until it is stopped.
+    pub(crate) fn jobs(&self) -> RunningJobs {
+        let deps = jobs::Deps {
+            store: Arc::clone(&self.app.deps.store),
+            writer: Arc::new(Writer(self.appender.clone())),
+            queued: Arc::clone(&self.app.deps.jobs),
+            clock: self.clock.clone(),
+            metrics: jobs::metrics::JobsMetrics::default(),
+        };
+        let look_every = std::time::Duration::from_millis(10);
+        let config = jobs::Config { look_every, ..jobs::Config::default() };
+        let stop = tokio_util::sync::CancellationToken::new();
+        RunningJobs { task: tokio::spawn(jobs::run(config, deps, stop.clone())), stop }
+    }
+
+    /// Waits for something that comes by itself.
+    pub(crate) async fn until(&mut self, mut holds: impl AsyncFnMut(&Self) -> bool) {
+        let waiting = async {
+            while !holds(self).await {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap();
+    }
+
     /// A private channel with ada and bob in it.
     pub(crate) async fn private(&self) -> String {
         let args = json!({ "name": "secret", "is_private": true });
@@ -239,6 +265,31 @@ impl World {
         let args = json!({ "channel": id, "users": self.bob.id.to_string() });
         self.call(&self.ada, "conversations.invite", args).await;
         id
+    }
+}
+
+/// Jobs that run.
+pub(crate) struct RunningJobs {
+    task: tokio::task::JoinHandle<()>,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl RunningJobs {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+struct Writer(Appender);
+
+#[async_trait]
+impl jobs::Writer for Writer {
+    async fn write(&self, write: Write) -> Result<Done, jobs::WriteFailed> {
+        self.0.write(write, WriteContext::default()).await.map_err(|failed| match failed {
+            api::appender::WriteError::Refused(refusal) => jobs::WriteFailed::Refused(refusal),
+            failed => jobs::WriteFailed::Later(failed.to_string()),
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Workspaces, people, invitations, credentials, tickets.
 
 use model::{
-    AppId, BotId, ChannelId, ChannelKind, CredentialId, EventKind, Role, Topic, User, UserId, UserKind,
-    WorkspaceId,
+    AppId, BotId, ChannelId, ChannelKind, CredentialId, Dnd, EventKind, Profile, Role, Topic, User, UserId,
+    UserKind, WorkspaceId,
 };
 
 use super::{
@@ -77,6 +77,8 @@ pub(super) async fn add_person(batch: &mut Batch<'_>, workspace: WorkspaceId, pe
         locale: "en-US".to_owned(),
         deleted: false,
         updated: batch.now(),
+        profile: Profile::default(),
+        dnd: Dnd::default(),
     };
     let notice = if person.quiet { Notice::Quiet } else { Notice::Say };
     insert_user(batch, &user, person.password_hash).await?;
@@ -116,6 +118,8 @@ pub(super) async fn add_bot(
         locale: "en-US".to_owned(),
         deleted: false,
         updated: batch.now(),
+        profile: Profile::default(),
+        dnd: Dnd::default(),
     };
     let id = user.id;
     insert_user(batch, &user, None).await?;

@@ -27,6 +27,8 @@ pub(crate) struct Member {
     /// Position of the last join or leave in the channel.
     pub(crate) at: Position,
     pub(crate) last_read: Ts,
+    /// Out of the person's list of conversations.
+    pub(crate) closed: bool,
     pub(crate) revision: u32,
 }
 
@@ -35,6 +37,13 @@ pub(crate) struct Member {
 pub(crate) struct Replier {
     pub(crate) first: Ts,
     pub(crate) replies: i64,
+}
+
+/// One person's standing with one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Follower {
+    pub(crate) active: bool,
+    pub(crate) last_read: Ts,
 }
 
 /// A row as the batch left it, and what it did to it since the last write.
@@ -68,6 +77,7 @@ pub(crate) struct Batch<'t> {
     members: HashMap<(ChannelKey, UserId), Cached<Member>>,
     messages: HashMap<(ChannelKey, Ts), Cached<StoredMessage>>,
     repliers: HashMap<(ChannelKey, Ts, UserId), Cached<Replier>>,
+    followers: HashMap<(ChannelKey, Ts, UserId), Cached<Follower>>,
     keys: HashMap<(ChannelKey, UserId, ClientMsgId), Option<Ts>>,
     users: HashMap<(WorkspaceId, UserId), Option<User>>,
     /// Rows to write, by statement, in the order of first use.
@@ -88,6 +98,7 @@ impl<'t> Batch<'t> {
             members: HashMap::new(),
             messages: HashMap::new(),
             repliers: HashMap::new(),
+            followers: HashMap::new(),
             keys: HashMap::new(),
             users: HashMap::new(),
             writes: Vec::new(),
@@ -196,6 +207,7 @@ impl<'t> Batch<'t> {
                 present: row.take()?,
                 at: Position { generation: row.take()?, seq: row.take()? },
                 last_read: row.take()?,
+                closed: row.take()?,
                 revision: row.take()?,
             };
             self.members.insert(key, Cached { row: Some(member), change: Change::None });
@@ -373,7 +385,7 @@ impl<'t> Batch<'t> {
             return Ok(cached.row);
         }
         self.own(workspace, channel).await?;
-        let sql = "SELECT present, generation, seq, last_read, revision FROM memberships \
+        let sql = "SELECT present, generation, seq, last_read, closed, revision FROM memberships \
                    WHERE workspace = $1 AND channel = $2 AND usr = $3";
         let rows = self.tx.query(sql, &params![workspace, channel, user]).await?;
         let row = match rows.into_iter().next() {
@@ -382,6 +394,7 @@ impl<'t> Batch<'t> {
                 present: row.take()?,
                 at: Position { generation: row.take()?, seq: row.take()? },
                 last_read: row.take()?,
+                closed: row.take()?,
                 revision: row.take()?,
             }),
         };
@@ -468,6 +481,39 @@ impl<'t> Batch<'t> {
         put(&mut self.repliers, ((workspace, channel), thread, user), row, Change::Any);
     }
 
+    pub(crate) async fn follower(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        thread: Ts,
+        user: UserId,
+    ) -> Result<Option<Follower>, StoreError> {
+        let key = ((workspace, channel), thread, user);
+        if let Some(cached) = self.followers.get(&key) {
+            return Ok(cached.row);
+        }
+        let sql = "SELECT active, last_read FROM thread_subscriptions \
+                   WHERE workspace = $1 AND usr = $2 AND channel = $3 AND thread = $4";
+        let rows = self.tx.query(sql, &params![workspace, user, channel, thread]).await?;
+        let row = match rows.into_iter().next() {
+            None => None,
+            Some(mut row) => Some(Follower { active: row.take()?, last_read: row.take()? }),
+        };
+        self.followers.insert(key, Cached { row, change: Change::None });
+        Ok(row)
+    }
+
+    pub(crate) fn put_follower(
+        &mut self,
+        workspace: WorkspaceId,
+        channel: ChannelId,
+        thread: Ts,
+        user: UserId,
+        row: Follower,
+    ) {
+        put(&mut self.followers, ((workspace, channel), thread, user), row, Change::Any);
+    }
+
     /// The message that the key made, if there was one.
     pub(crate) async fn key(
         &mut self,
@@ -518,6 +564,32 @@ impl<'t> Batch<'t> {
     /// Tells other processes of revoked credentials.
     pub(crate) fn revoke(&mut self, ids: &[CredentialId]) {
         self.revoked.extend(ids);
+    }
+
+    /// Writes what of a person can change.
+    pub(crate) fn put_user(&mut self, user: User) {
+        self.write(
+            "UPDATE users SET name = $3, real_name = $4, display_name = $5, email = $6, role = $7, tz = $8, \
+             locale = $9, deleted = $10, updated = $11, profile = $12, dnd = $13, revision = revision + 1 \
+             WHERE workspace = $1 AND usr = $2",
+            params![
+                user.workspace,
+                user.id,
+                user.name,
+                user.real_name,
+                user.display_name,
+                user.email,
+                user.role,
+                user.tz,
+                user.locale,
+                user.deleted,
+                user.updated,
+                codec::json_column(&user.profile),
+                codec::json_column(&user.dnd),
+            ]
+            .into(),
+        );
+        self.users.insert((user.workspace, user.id), Some(user));
     }
 
     /// Forgets a cached person, after a statement that changed the row.
@@ -588,19 +660,24 @@ impl<'t> Batch<'t> {
             changed(&mut self.channels, Change::Any, |(workspace, _), row| channel_row(*workspace, row));
         let members = changed(&mut self.members, Change::Any, |((workspace, channel), user), row| {
             let (generation, seq) = (row.at.generation, row.at.seq);
-            params![workspace, channel, user, row.present, generation, seq, row.last_read, row.revision]
+            let (last_read, closed) = (row.last_read, row.closed);
+            params![workspace, channel, user, row.present, generation, seq, last_read, closed, row.revision]
                 .into()
         });
         let repliers =
             changed(&mut self.repliers, Change::Any, |((workspace, channel), thread, user), row| {
                 params![workspace, channel, thread, user, row.first, row.replies].into()
             });
+        let followers =
+            changed(&mut self.followers, Change::Any, |((workspace, channel), thread, user), row| {
+                params![workspace, user, channel, thread, row.active, row.last_read].into()
+            });
         let mut writes =
             vec![(TOPIC_UPSERT, self.moved_topics()), (MESSAGE_PLAIN, plain), (MESSAGE_INSERT, posted)];
         writes.push((MESSAGE_UPSERT, messages));
         writes.append(&mut self.writes);
         writes.extend([(CHANNEL_MOVE, moved), (CHANNEL_UPSERT, channels)]);
-        writes.extend([(MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers)]);
+        writes.extend([(MEMBER_UPSERT, members), (REPLIER_UPSERT, repliers), (FOLLOWER_UPSERT, followers)]);
         writes.retain(|(_, rows)| !rows.is_empty());
         if writes.is_empty() {
             return Ok(());
@@ -629,7 +706,7 @@ fn channel_query(keys: &BTreeSet<ChannelKey>) -> Rows {
 }
 
 fn member_query(keys: &BTreeSet<(ChannelKey, UserId)>) -> Rows {
-    let sql = "SELECT workspace, channel, usr, present, generation, seq, last_read, revision FROM memberships \
+    let sql = "SELECT workspace, channel, usr, present, generation, seq, last_read, closed, revision FROM memberships \
                WHERE (workspace, channel, usr) IN (VALUES $keys)";
     let keys = keys.iter().map(|((workspace, channel), user)| params![workspace, channel, user].into());
     (sql, keys.collect())
@@ -678,22 +755,26 @@ const TOPIC_UPSERT: &str = "INSERT INTO topics (workspace, topic, generation, la
      trimmed = excluded.trimmed";
 
 const MEMBER_UPSERT: &str = "INSERT INTO memberships (workspace, channel, usr, present, generation, seq, last_read, \
-     revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (workspace, channel, usr) DO UPDATE SET \
+     closed, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workspace, channel, usr) DO UPDATE SET \
      present = excluded.present, generation = excluded.generation, seq = excluded.seq, \
-     last_read = excluded.last_read, revision = excluded.revision";
+     last_read = excluded.last_read, closed = excluded.closed, revision = excluded.revision";
 
 const REPLIER_UPSERT: &str = "INSERT INTO thread_users (workspace, channel, thread, usr, first_ts, replies) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace, channel, thread, usr) DO UPDATE SET \
      first_ts = excluded.first_ts, replies = excluded.replies";
+
+const FOLLOWER_UPSERT: &str = "INSERT INTO thread_subscriptions (workspace, usr, channel, thread, active, last_read, \
+     revision) VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT (workspace, usr, channel, thread) DO UPDATE SET \
+     active = excluded.active, last_read = excluded.last_read, revision = thread_subscriptions.revision + 1";
 
 macro_rules! message_insert {
     ($conflict:literal) => {
         concat!(
             "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, subtype_data, body, \
              blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, edited_by, \
-             edited_at, reply_count, reply_latest, deleted, revision) \
+             edited_at, reply_count, reply_latest, pinned_by, pinned_at, deleted, revision) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             $21, $22, $23, $24, $25)",
+             $21, $22, $23, $24, $25, $26, $27)",
             $conflict
         )
     };
@@ -707,7 +788,7 @@ const MESSAGE_UPSERT: &str = message_insert!(
      blocks = excluded.blocks, attachments = excluded.attachments, metadata = excluded.metadata, \
      thread = excluded.thread, shown = excluded.shown, counts = excluded.counts, edited_by = excluded.edited_by, \
      edited_at = excluded.edited_at, reply_count = excluded.reply_count, reply_latest = excluded.reply_latest, \
-     deleted = excluded.deleted, revision = excluded.revision"
+     pinned_by = excluded.pinned_by, pinned_at = excluded.pinned_at, deleted = excluded.deleted, revision = excluded.revision"
 );
 
 /// What most messages are: text, and nothing else.
@@ -721,10 +802,10 @@ const PLAIN_COLUMNS: usize = 9;
 fn plain_row(workspace: WorkspaceId, stored: &StoredMessage) -> Option<Vec<Value>> {
     let Message { channel, ts, author, bot, subtype, text, .. } = &stored.message;
     let Message { blocks, attachments, metadata, client_msg_id, .. } = &stored.message;
-    let Message { thread, parent_author, edited, replies, revision, .. } = &stored.message;
+    let Message { thread, parent_author, edited, replies, pinned, revision, .. } = &stored.message;
     let content = blocks.is_some() || attachments.is_some() || metadata.is_some();
     let kind = bot.is_some() || subtype.is_some() || thread.is_some() || parent_author.is_some();
-    let past = edited.is_some() || replies.is_some() || stored.deleted || *revision != 1;
+    let past = edited.is_some() || replies.is_some() || pinned.is_some() || stored.deleted || *revision != 1;
     if content || kind || past {
         return None;
     }
@@ -757,6 +838,8 @@ fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
         message.edited.map(|(_, at)| at),
         reply_count,
         reply_latest,
+        message.pinned.map(|(user, _)| user),
+        message.pinned.map(|(_, at)| at),
         stored.deleted,
         message.revision,
     ]);
@@ -768,12 +851,13 @@ const CHANNEL_MOVE: &str = "UPDATE channels SET latest = v.column3, revision = v
 
 const CHANNEL_UPSERT: &str = "INSERT INTO channels (workspace, channel, kind, name, name_key, direct_key, creator, \
      created, updated, archived, general, topic_value, topic_by, topic_at, purpose_value, purpose_by, purpose_at, \
-     latest, member_count, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-     $17, $18, $19, $20) ON CONFLICT (workspace, channel) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
+     latest, member_count, previous_names, pins, closed, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+     $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT (workspace, channel) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
      name_key = excluded.name_key, updated = excluded.updated, archived = excluded.archived, \
      general = excluded.general, topic_value = excluded.topic_value, topic_by = excluded.topic_by, \
      topic_at = excluded.topic_at, purpose_value = excluded.purpose_value, purpose_by = excluded.purpose_by, \
      purpose_at = excluded.purpose_at, latest = excluded.latest, member_count = excluded.member_count, \
+     previous_names = excluded.previous_names, pins = excluded.pins, closed = excluded.closed, \
      revision = excluded.revision";
 
 fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
@@ -808,6 +892,9 @@ fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
         channel.purpose.at,
         channel.latest,
         channel.member_count,
+        codec::json_column(&channel.previous_names),
+        channel.pins,
+        stored.closed,
         stored.revision,
     ]
     .into()
@@ -837,6 +924,7 @@ mod tests {
             edited: None,
             reactions: Vec::new(),
             replies: None,
+            pinned: None,
             revision: 1,
         }
     }
@@ -853,6 +941,7 @@ mod tests {
             Message { metadata: Some("{}".to_owned()), ..message() },
             Message { thread: Some(Ts::from_micros(1)), ..message() },
             Message { subtype: Some(model::Subtype::Me), ..message() },
+            Message { pinned: Some((UserId::from_raw(5), Ts::from_micros(9))), ..message() },
             Message { revision: 2, ..message() },
             Message { edited: Some((UserId::from_raw(5), Ts::from_micros(9))), ..message() },
         ] {

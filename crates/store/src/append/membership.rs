@@ -52,8 +52,8 @@ pub(super) async fn enter(
     // What was said before somebody came is not unread for them.
     let last_read =
         previous.map_or(stored.channel.latest, |previous| previous.last_read.max(stored.channel.latest));
-    let member =
-        Member { present: true, at, last_read, revision: previous.map_or(0, |previous| previous.revision) };
+    let revision = previous.map_or(0, |previous| previous.revision);
+    let member = Member { present: true, at, last_read, closed: false, revision };
     batch.put_member(workspace, channel, user, member);
     stored.channel.member_count += 1;
     batch.put_channel(workspace, stored.clone());

@@ -5,7 +5,7 @@ use model::{
     UserId, WorkspaceId,
 };
 
-use super::{Batch, Decided, changes::Replier};
+use super::{Batch, Decided, changes::Replier, channels, threads};
 use crate::{
     By, Done, Refusal,
     rows::{StoredChannel, StoredMessage, channel_topic},
@@ -25,6 +25,18 @@ pub(super) async fn post(
         let message = first_answer(batch, workspace, &draft, ts).await?;
         return Ok(Done::Posted { message: Box::new(message), repeated: true });
     }
+    let (channel, parent) = may_post(batch, workspace, &draft, public_without_membership).await?;
+    let message = write(batch, workspace, channel, draft, parent).await?;
+    Ok(Done::Posted { message: Box::new(message), repeated: false })
+}
+
+/// The channel, and the parent of a reply, if the author may post this there.
+pub(super) async fn may_post(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    draft: &Draft,
+    public_without_membership: bool,
+) -> Decided<(StoredChannel, Option<StoredMessage>)> {
     let channel = batch.channel(workspace, draft.channel).await?;
     if !batch.is_member(workspace, draft.channel, draft.author).await? {
         if !channel.channel.kind.is_public() {
@@ -42,19 +54,13 @@ pub(super) async fn post(
     if !has_content {
         return Err(Refusal::NoText.into());
     }
-    let parent = match draft.thread {
-        None => None,
-        Some(thread) => {
-            let parent = batch.message(workspace, draft.channel, thread).await?;
-            let parent = parent.filter(|parent| !parent.deleted).ok_or(Refusal::ThreadNotFound)?;
-            if parent.message.is_reply() {
-                return Err(Refusal::CannotReply.into());
-            }
-            Some(parent)
-        }
-    };
-    let message = write(batch, workspace, channel, draft, parent).await?;
-    Ok(Done::Posted { message: Box::new(message), repeated: false })
+    let Some(thread) = draft.thread else { return Ok((channel, None)) };
+    let parent = batch.message(workspace, draft.channel, thread).await?;
+    let parent = parent.filter(|parent| !parent.deleted).ok_or(Refusal::ThreadNotFound)?;
+    if parent.message.is_reply() {
+        return Err(Refusal::CannotReply.into());
+    }
+    Ok((channel, Some(parent)))
 }
 
 /// What a retry gets: the message as it is now, or, deleted meanwhile, what was asked for with its ts.
@@ -92,6 +98,7 @@ fn message_of(draft: Draft, ts: Ts, parent_author: Option<UserId>) -> Message {
         edited: None,
         reactions: Vec::new(),
         replies: None,
+        pinned: None,
         revision: 1,
     }
 }
@@ -111,14 +118,21 @@ async fn write(
     if let Some(key) = &message.client_msg_id {
         batch.put_key(workspace, message.channel, message.author, key, ts);
     }
-    mention(batch, workspace, message.channel, ts, &mentions.0, mentions.1);
+    mention(batch, workspace, &message, &mentions.0, mentions.1);
+    if channel.closed > 0 {
+        channels::reopen_for_all(batch, workspace, channel.clone()).await?;
+    }
+    let channel = batch.channel(workspace, message.channel).await?;
     let counts = message.in_channel() && counts_as_unread(message.subtype.as_ref());
     if counts {
         move_latest(batch, workspace, channel, &message).await?;
     }
     let parent = match parent {
         None => None,
-        Some(parent) => Some(count_reply(batch, workspace, parent, &message).await?),
+        Some(parent) => {
+            threads::replied(batch, workspace, &message, &parent.message, &mentions.0).await?;
+            Some(count_reply(batch, workspace, parent, &message).await?)
+        }
     };
     put_new(batch, workspace, message.clone(), position.seq, counts);
     let kind = EventKind::Message { message: Box::new(message.clone()), parent };
@@ -172,6 +186,10 @@ fn counts_as_unread(subtype: Option<&Subtype>) -> bool {
             | Subtype::ChannelTopic(_)
             | Subtype::ChannelPurpose(_)
             | Subtype::ChannelArchive
+            | Subtype::ChannelUnarchive
+            | Subtype::ChannelName { .. }
+            | Subtype::ConvertedToPrivate
+            | Subtype::ConvertedToPublic
             | Subtype::Tombstone,
         ) => false,
     }
@@ -195,19 +213,20 @@ async fn move_latest(
     Ok(())
 }
 
+/// Notes who is mentioned. A reply that the channel does not show mentions only by name, and only in its thread.
 fn mention(
     batch: &mut Batch<'_>,
     workspace: WorkspaceId,
-    channel: ChannelId,
-    ts: Ts,
+    message: &Message,
     users: &[UserId],
     everyone: bool,
 ) {
-    const SQL: &str = "INSERT INTO mentions (workspace, channel, usr, ts) VALUES ($1, $2, $3, $4) \
+    const SQL: &str = "INSERT INTO mentions (workspace, channel, usr, ts, thread) VALUES ($1, $2, $3, $4, $5) \
                        ON CONFLICT (workspace, channel, usr, ts) DO NOTHING";
-    let everyone = everyone.then_some(0u64);
+    let thread = message.thread.filter(|_| !message.in_channel()).unwrap_or(Ts::ZERO);
+    let everyone = (everyone && message.in_channel()).then_some(0u64);
     for user in users.iter().map(|user| user.raw()).chain(everyone) {
-        batch.write(SQL, params![workspace, channel, user, ts].into());
+        batch.write(SQL, params![workspace, message.channel, user, message.ts, thread].into());
     }
 }
 
@@ -329,8 +348,8 @@ pub(super) async fn edit(
             params![workspace, channel, ts].into(),
         )
         .await?;
-    mention(batch, workspace, channel, ts, &edit.mentions, edit.mentions_everyone);
     let message = stored.message.clone();
+    mention(batch, workspace, &message, &edit.mentions, edit.mentions_everyone);
     batch.put_message(workspace, stored);
     let kind =
         EventKind::MessageChanged { message: Box::new(message.clone()), previous: Some(Box::new(previous)) };
@@ -361,8 +380,13 @@ pub(super) async fn delete(
     let topic = channel_topic(workspace, channel);
     let place = batch.next(topic).await?;
     let tombstone = erase(batch, workspace, stored).await?;
+    if previous.pinned.is_some() {
+        let mut channel = batch.channel(workspace, channel).await?;
+        channel.channel.pins = channel.channel.pins.saturating_sub(1);
+        batch.put_channel(workspace, channel);
+    }
     if counts_as_unread(previous.subtype.as_ref()) && previous.in_channel() {
-        recompute_latest(batch, workspace, stored_channel, ts).await?;
+        recompute_latest(batch, workspace, channel, ts).await?;
     }
     let parent = match previous.thread.filter(|_| previous.is_reply()) {
         None => None,
@@ -410,7 +434,7 @@ async fn erase(
     let message = &mut stored.message;
     let has_replies = message.replies.as_ref().is_some_and(|replies| replies.count > 0);
     (message.text, message.blocks, message.attachments, message.metadata) = Default::default();
-    (message.edited, message.client_msg_id, message.bot) = Default::default();
+    (message.edited, message.client_msg_id, message.bot, message.pinned) = Default::default();
     message.reactions.clear();
     message.revision += 1;
     stored.counts = false;
@@ -472,9 +496,10 @@ async fn uncount_reply(
 async fn recompute_latest(
     batch: &mut Batch<'_>,
     workspace: WorkspaceId,
-    mut channel: StoredChannel,
+    channel: ChannelId,
     deleted: Ts,
 ) -> Decided<()> {
+    let mut channel = batch.channel(workspace, channel).await?;
     if channel.channel.latest != deleted {
         return Ok(());
     }

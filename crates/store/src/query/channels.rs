@@ -6,7 +6,7 @@ use model::{
     Channel, ChannelId, ChannelKind, HeadRead, Membership, Position, Topic, TopicId, Ts, UserId, WorkspaceId,
 };
 
-use super::{accounts, events};
+use super::{accounts, events, people, threads};
 use crate::{
     BootSnapshot, ChannelsQuery, StoreError,
     rows::{self, channel_sql},
@@ -20,7 +20,7 @@ pub(crate) async fn channel(
     viewer: Option<UserId>,
 ) -> Result<Option<(Channel, Option<Membership>)>, StoreError> {
     let sql = channel_sql!(
-        ", m.present, m.generation, m.seq, m.last_read FROM channels c LEFT JOIN memberships m \
+        ", m.present, m.generation, m.seq, m.last_read, m.closed FROM channels c LEFT JOIN memberships m \
          ON m.workspace = c.workspace AND m.channel = c.channel AND m.usr = $2 \
          WHERE c.workspace = $1 AND c.channel = $3"
     );
@@ -45,7 +45,8 @@ fn with_membership(
     let (Some(user), Some(true)) = (viewer, present) else { return Ok((channel, None)) };
     let joined = Position { generation: row.take()?, seq: row.take()? };
     let last_read: Ts = row.take()?;
-    let membership = Membership { channel: channel.id, user, joined, last_read, mention_count: 0 };
+    let open = !row.take::<bool>()?;
+    let membership = Membership { channel: channel.id, user, joined, last_read, mention_count: 0, open };
     Ok((channel, Some(membership)))
 }
 
@@ -60,7 +61,7 @@ async fn count_mentions(
         return Ok(());
     }
     let sql = "SELECT m.channel, count(DISTINCT n.ts) FROM memberships m JOIN mentions n \
-               ON n.workspace = m.workspace AND n.channel = m.channel AND n.usr IN ($2, 0) AND n.ts > m.last_read \
+               ON n.workspace = m.workspace AND n.channel = m.channel AND n.usr IN ($2, 0) AND n.ts > m.last_read AND n.thread = 0 \
                WHERE m.workspace = $1 AND m.usr = $2 AND m.present = 1 GROUP BY m.channel";
     let mut counts: HashMap<ChannelId, u64> = HashMap::new();
     for mut row in tx.query(sql, &params![workspace, user]).await? {
@@ -86,7 +87,7 @@ pub(crate) async fn channels(
     let of_member = query.member.unwrap_or(query.viewer);
     let public_without_member = query.member.is_none();
     let sql = channel_sql!(
-        ", m.present, m.generation, m.seq, m.last_read FROM channels c LEFT JOIN memberships m \
+        ", m.present, m.generation, m.seq, m.last_read, m.closed FROM channels c LEFT JOIN memberships m \
          ON m.workspace = c.workspace AND m.channel = c.channel AND m.usr = $2 \
          LEFT JOIN memberships o ON o.workspace = c.workspace AND o.channel = c.channel AND o.usr = $3 \
          WHERE c.workspace = $1 AND c.channel > $4 \
@@ -138,7 +139,7 @@ async fn own_channels(
     user: UserId,
 ) -> Result<Vec<(Channel, Membership)>, StoreError> {
     let sql = channel_sql!(
-        ", m.present, m.generation, m.seq, m.last_read FROM memberships m JOIN channels c \
+        ", m.present, m.generation, m.seq, m.last_read, m.closed FROM memberships m JOIN channels c \
          ON c.workspace = m.workspace AND c.channel = m.channel \
          WHERE m.workspace = $1 AND m.usr = $2 AND m.present = 1 ORDER BY m.channel"
     );
@@ -158,7 +159,16 @@ pub(crate) async fn boot(
     let (Some(workspace_row), Some(user_row)) = found else { return Ok(None) };
     let channels = own_channels(tx, workspace, user).await?;
     let topics = topics(tx, workspace, user).await?;
-    Ok(Some(BootSnapshot { workspace: workspace_row, user: user_row, channels, topics }))
+    let preferences = people::preferences(tx, workspace, user).await?;
+    let threads = threads::counts(tx, workspace, user).await?;
+    Ok(Some(BootSnapshot {
+        workspace: workspace_row,
+        user: user_row,
+        channels,
+        preferences,
+        threads,
+        topics,
+    }))
 }
 
 pub(crate) async fn topics(

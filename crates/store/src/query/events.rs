@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use model::{
-    Channel, ChannelId, Event, EventKind, Generation, HeadRead, Membership, Message, Parent, Position,
-    ReactionChange, Seq, Subtype, Topic, TopicId, Ts, UserId, WorkspaceId,
+    Channel, ChannelId, Event, EventKind, Generation, HeadRead, Membership, Message, Parent, PinChange,
+    Position, ReactionChange, Seq, Subtype, Topic, TopicId, Ts, UserId,
 };
 
-use super::channels;
+use super::{channels, people, threads};
 use crate::{
     EventsRead, StoreError,
-    codec::{Data, Kind},
+    codec::{self, Data, Kind},
     rows::{self, StoredMessage},
     tx::{Row, Tx, params},
 };
@@ -75,7 +75,8 @@ impl LogRow {
     fn messages(&self) -> impl Iterator<Item = Ts> {
         use Kind::{Message, MessageChanged, MessageDeleted, ReactionAdded, ReactionRemoved};
         let shown =
-            matches!(self.kind, Message | MessageChanged | MessageDeleted | ReactionAdded | ReactionRemoved);
+            matches!(self.kind, Message | MessageChanged | MessageDeleted | ReactionAdded | ReactionRemoved)
+                || matches!(self.kind, Kind::PinAdded | Kind::PinRemoved);
         let reference = self.reference.filter(|_| shown).map(Ts::from_micros);
         reference.into_iter().chain(self.data.thread())
     }
@@ -113,8 +114,12 @@ impl Reader<'_> {
         let LogRow { seq, kind, at, reference, actor, data } = row;
         let kind = match self.topic.id {
             TopicId::Channel(channel) => self.channel_event(channel, kind, reference, actor, data).await?,
-            TopicId::User(user) => self.user_event(user, kind, reference, data).await?,
-            TopicId::Workspace(workspace) => self.workspace_event(workspace, kind, reference, actor).await?,
+            TopicId::User(user) => match kind {
+                Kind::PreferenceChanged => self.preference(user, data).await?,
+                Kind::DndChanged => self.dnd(user).await?,
+                _ => self.user_event(user, kind, reference, data).await?,
+            },
+            TopicId::Workspace(_) => self.workspace_event(kind, reference, actor, data).await?,
         };
         Ok(Event { topic: self.topic, position: Position { generation: self.generation, seq }, at, kind })
     }
@@ -174,6 +179,18 @@ impl Reader<'_> {
                 EventKind::MemberLeft { user: actor()?, by: data.user(), kind }
             }
             Kind::GroupArchived => EventKind::GroupArchived { user: actor()?, channel },
+            Kind::GroupUnarchived => EventKind::GroupUnarchived { user: actor()?, channel },
+            Kind::GroupRenamed => {
+                EventKind::GroupRenamed(Box::new(self.channel(channel, None).await?.ok_or(CORRUPT)?.0))
+            }
+            Kind::PinAdded | Kind::PinRemoved => {
+                let Some(message) = self.live(channel, ts).await? else { return Ok(EventKind::Nothing) };
+                let pins = self.channel(channel, None).await?.ok_or(CORRUPT)?.0.pins;
+                // As it is now, whatever was done to it in between.
+                let added = message.pinned.is_some();
+                let change = Box::new(PinChange { message, user: actor()?, pins });
+                if added { EventKind::PinAdded(change) } else { EventKind::PinRemoved(change) }
+            }
             _ => return Err(CORRUPT),
         })
     }
@@ -193,7 +210,27 @@ impl Reader<'_> {
         let (channel, membership) = self.channel(id, Some(user)).await?.ok_or(CORRUPT)?;
         Ok(match (kind, membership) {
             // Who is out of a channel learns nothing of it any more, not even what it was called meanwhile.
-            (Kind::Joined | Kind::Marked, None) => EventKind::Nothing,
+            (Kind::Joined | Kind::Marked | Kind::Opened | Kind::Closed, None)
+            | (Kind::ThreadFollowed | Kind::ThreadMarked, None) => EventKind::Nothing,
+            (Kind::Opened | Kind::Closed, Some(membership)) => {
+                let kind = channel.kind;
+                if membership.open {
+                    EventKind::Opened { channel: id, kind }
+                } else {
+                    EventKind::Closed { channel: id, kind }
+                }
+            }
+            (Kind::ThreadFollowed | Kind::ThreadMarked, Some(_)) => {
+                let thread = data.thread().ok_or(CORRUPT)?;
+                let workspace = self.topic.workspace;
+                let found = threads::subscription(self.tx, workspace, user, id, thread).await?;
+                let subscription = found.ok_or(CORRUPT)?;
+                if kind == Kind::ThreadFollowed {
+                    EventKind::ThreadFollowed(subscription)
+                } else {
+                    EventKind::ThreadMarked(subscription)
+                }
+            }
             (Kind::Joined, Some(_)) => EventKind::Joined { channel: Box::new(channel), at: at()? },
             (Kind::Left, _) => {
                 EventKind::Left { channel: id, kind: channel.kind, by: data.user(), at: at()? }
@@ -209,29 +246,52 @@ impl Reader<'_> {
         })
     }
 
+    async fn preference(&mut self, user: UserId, data: Data) -> Result<EventKind, StoreError> {
+        let name = data.name.ok_or(CORRUPT)?;
+        let all = people::preferences(self.tx, self.topic.workspace, user).await?;
+        let value = all.into_iter().find(|(known, _)| *known == name).ok_or(CORRUPT)?.1;
+        Ok(EventKind::PreferenceChanged { name, value })
+    }
+
+    async fn dnd(&mut self, user: UserId) -> Result<EventKind, StoreError> {
+        let user = rows::load_user(self.tx, self.topic.workspace, user).await?;
+        Ok(user.map_or(EventKind::Nothing, |user| EventKind::DndChanged(Box::new(user))))
+    }
+
     async fn workspace_event(
         &mut self,
-        workspace: WorkspaceId,
         kind: Kind,
         reference: Option<i64>,
         actor: Option<UserId>,
+        data: Data,
     ) -> Result<EventKind, StoreError> {
+        let workspace = self.topic.workspace;
         let raw = u64::try_from(reference.ok_or(CORRUPT)?).map_err(|_| CORRUPT)?;
         let channel = ChannelId::from_raw(raw);
         Ok(match kind {
-            Kind::ChannelCreated => match self.channel(channel, None).await? {
-                Some((channel, _)) if channel.kind.is_public() => {
-                    EventKind::ChannelCreated(Box::new(channel))
+            Kind::ChannelCreated | Kind::ChannelRenamed | Kind::ChannelArchived | Kind::ChannelUnarchived => {
+                let found = self.channel(channel, None).await?.map(|(channel, _)| channel);
+                // Of a channel that became private meanwhile nothing more is told.
+                let Some(found) = found.filter(|channel| channel.kind.is_public()) else {
+                    return Ok(EventKind::Nothing);
+                };
+                match kind {
+                    Kind::ChannelCreated => EventKind::ChannelCreated(Box::new(found)),
+                    Kind::ChannelRenamed => EventKind::ChannelRenamed(Box::new(found)),
+                    Kind::ChannelArchived => {
+                        EventKind::ChannelArchived { user: actor.ok_or(CORRUPT)?, channel }
+                    }
+                    _ => EventKind::ChannelUnarchived { user: actor.ok_or(CORRUPT)?, channel },
                 }
-                _ => EventKind::Nothing,
-            },
-            Kind::ChannelArchived => EventKind::ChannelArchived { user: actor.ok_or(CORRUPT)?, channel },
+            }
+            Kind::ChannelConvertedToPrivate => EventKind::ChannelConvertedToPrivate { channel },
+            Kind::DndChanged => self.dnd(UserId::from_raw(raw)).await?,
             Kind::TeamJoin | Kind::UserChange => {
                 let user = rows::load_user(self.tx, workspace, UserId::from_raw(raw)).await?;
                 match user {
                     None => EventKind::Nothing,
                     Some(user) if kind == Kind::TeamJoin => EventKind::TeamJoin(Box::new(user)),
-                    Some(user) => EventKind::UserChange(Box::new(user)),
+                    Some(user) => EventKind::UserChange(Box::new(user), codec::part(data.name.as_deref())),
                 }
             }
             _ => return Err(CORRUPT),

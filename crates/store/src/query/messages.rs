@@ -1,9 +1,11 @@
 //! Reads of messages and threads.
 
-use model::{ChannelId, Message, Position, Ts, WorkspaceId};
+use std::collections::BTreeSet;
+
+use model::{ChannelId, Message, Position, Ts, UserId, WorkspaceId};
 
 use crate::{
-    MessagePage, Range, StoreError, ThreadPage,
+    MessagePage, Range, Reacted, StoreError, ThreadPage,
     rows::{self, StoredMessage, channel_topic, message_sql},
     tx::{Row, Tx, params},
 };
@@ -94,12 +96,19 @@ pub(crate) async fn replies(
         return Ok(None);
     }
     let (oldest, latest) = exclusive(range);
-    let sql = message_sql!(
+    let oldest_first = message_sql!(
         "AND thread = $3 AND ts > $4 AND ts < $5 AND ts <> $3 AND deleted = 0 ORDER BY ts LIMIT $6"
     );
+    let newest_first = message_sql!(
+        "AND thread = $3 AND ts > $4 AND ts < $5 AND ts <> $3 AND deleted = 0 ORDER BY ts DESC LIMIT $6"
+    );
+    let sql = if range.from_oldest { oldest_first } else { newest_first };
     let params = params![workspace, channel, parent.ts, oldest, latest, range.limit.saturating_add(1)];
     let rows = tx.query(sql, &params).await?;
-    let (stored, has_more) = read(tx, workspace, channel, rows, range.limit).await?;
+    let (mut stored, has_more) = read(tx, workspace, channel, rows, range.limit).await?;
+    if !range.from_oldest {
+        stored.reverse();
+    }
     let messages = stored.into_iter().map(|stored| stored.message).collect();
     let page = MessagePage { messages, has_more, position: position(tx, workspace, channel).await? };
     Ok(Some(ThreadPage { parent, page }))
@@ -116,4 +125,52 @@ pub(crate) async fn position_of(
     let rows = tx.query(sql, &params![workspace, channel, ts]).await?;
     let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
     Ok(Some(Position { generation: row.take()?, seq: row.take()? }))
+}
+
+/// Pinned messages, the newest pin first.
+pub(crate) async fn pinned(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+) -> Result<Vec<Message>, StoreError> {
+    let sql = "SELECT ts FROM messages WHERE workspace = $1 AND channel = $2 AND pinned_at IS NOT NULL AND deleted = 0";
+    let rows = tx.query(sql, &params![workspace, channel]).await?;
+    let wanted = rows.into_iter().map(|mut row| row.take()).collect::<Result<BTreeSet<Ts>, _>>()?;
+    // Pins lie far apart: what is between them is not read.
+    let mut pinned = Vec::with_capacity(wanted.len());
+    if tx.is_remote() {
+        let found = rows::load_messages(tx, workspace, channel, &wanted).await?;
+        pinned.extend(found.into_iter().map(|stored| stored.message));
+    } else {
+        for ts in wanted {
+            pinned.extend(message(tx, workspace, channel, ts).await?);
+        }
+    }
+    pinned.sort_by_key(|message| std::cmp::Reverse(message.pinned.map(|(_, at)| at)));
+    Ok(pinned)
+}
+
+/// Messages to which somebody reacted, where the viewer may see them.
+pub(crate) async fn reacted(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    user: UserId,
+    viewer: UserId,
+    skip: u32,
+    limit: u32,
+) -> Result<Reacted, StoreError> {
+    let sql = "SELECT r.channel, r.ts, max(r.at) FROM reactions r \
+               JOIN channels c ON c.workspace = r.workspace AND c.channel = r.channel \
+               LEFT JOIN memberships m ON m.workspace = r.workspace AND m.channel = r.channel AND m.usr = $3 \
+               WHERE r.workspace = $1 AND r.usr = $2 AND r.removed = 0 AND (c.kind = 1 OR m.present = 1) \
+               GROUP BY r.channel, r.ts ORDER BY max(r.at) DESC";
+    let rows = tx.query(sql, &params![workspace, user, viewer]).await?;
+    let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let page = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let mut messages = Vec::new();
+    for mut row in rows.into_iter().skip(page(skip)).take(page(limit)) {
+        let (channel, ts) = (row.take()?, row.take()?);
+        messages.extend(message(tx, workspace, channel, ts).await?);
+    }
+    Ok(Reacted { messages, total })
 }

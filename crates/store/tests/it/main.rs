@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+mod channels;
 mod engine;
+mod jobs;
 mod log;
 mod membership;
 mod messages;
+mod people;
 mod property;
+mod threads;
 mod transfer;
 mod world;

@@ -19,6 +19,10 @@ enum Step {
     React(usize, usize, usize),
     Unreact(usize, usize, usize),
     Mark(usize, usize),
+    Pin(usize, usize),
+    Unpin(usize, usize),
+    Follow(usize, usize, bool),
+    MarkThread(usize, usize, usize),
     Kick,
     Invite,
 }
@@ -32,6 +36,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..3usize, 0..20usize, 0..3usize).prop_map(|(user, at, name)| Step::React(user, at, name)),
         1 => (0..3usize, 0..20usize, 0..3usize).prop_map(|(user, at, name)| Step::Unreact(user, at, name)),
         1 => (0..3usize, 0..20usize).prop_map(|(user, at)| Step::Mark(user, at)),
+        2 => (0..3usize, 0..20usize).prop_map(|(user, at)| Step::Pin(user, at)),
+        1 => (0..3usize, 0..20usize).prop_map(|(user, at)| Step::Unpin(user, at)),
+        1 => (0..3usize, 0..20usize, any::<bool>()).prop_map(|(user, at, on)| Step::Follow(user, at, on)),
+        1 => (0..3usize, 0..20usize, 0..20usize).prop_map(|(user, at, to)| Step::MarkThread(user, at, to)),
         1 => Just(Step::Kick),
         1 => Just(Step::Invite),
     ];
@@ -48,6 +56,7 @@ fn kind(step: &Step, known: &[Ts]) -> WriteKind {
         Step::Reply(who, at, broadcast) => post(model::Draft {
             thread: Some(ts(at)),
             broadcast: *broadcast,
+            mentions: vec![user(&((who + 1) % 3))],
             ..draft(channel, user(who), "reply")
         }),
         Step::Edit(who, at) => edit(channel, ts(at), user(who), "edited"),
@@ -59,6 +68,18 @@ fn kind(step: &Step, known: &[Ts]) -> WriteKind {
             WriteKind::Unreact { channel, ts: ts(at), by: by(user(who)), name: emoji(name) }
         }
         Step::Mark(who, at) => WriteKind::Mark { channel, by: by(user(who)), ts: ts(at) },
+        Step::Pin(who, at) => WriteKind::Pin { channel, ts: ts(at), by: by(user(who)) },
+        Step::Unpin(who, at) => WriteKind::Unpin { channel, ts: ts(at), by: by(user(who)) },
+        Step::Follow(who, at, active) => WriteKind::FollowThread {
+            channel,
+            thread: ts(at),
+            by: by(user(who)),
+            active: *active,
+            last_read: None,
+        },
+        Step::MarkThread(who, at, to) => {
+            WriteKind::MarkThread { channel, thread: ts(at), by: by(user(who)), ts: ts(to) }
+        }
         Step::Kick => WriteKind::Kick { channel, by: by(ANN), user: BO },
         Step::Invite => WriteKind::Invite { channel, by: by(ANN), users: vec![BO, CY], force: true },
     }
@@ -102,6 +123,11 @@ impl View {
                 }
                 message.reactions.retain(|reaction| !reaction.users.is_empty());
             }
+            EventKind::PinAdded(change) | EventKind::PinRemoved(change) => {
+                if let Some(message) = self.0.get_mut(&change.message.ts) {
+                    message.pinned = change.message.pinned;
+                }
+            }
             _ => {}
         }
     }
@@ -135,17 +161,90 @@ async fn fresh(world: &World) -> View {
     view.normal()
 }
 
+/// What people know of the threads that they follow, from the events of their own topics and the rule that one's own
+/// reply is read.
+#[derive(Debug, Default)]
+struct Following {
+    threads: BTreeMap<(UserId, Ts), (Ts, bool)>,
+    mentions: BTreeMap<Ts, Vec<UserId>>,
+}
+
+impl Following {
+    fn apply(&mut self, event: &Event) {
+        match (&event.kind, event.topic.id) {
+            (
+                EventKind::ThreadFollowed(subscription) | EventKind::ThreadMarked(subscription),
+                TopicId::User(user),
+            ) => {
+                let standing = (subscription.last_read, subscription.active);
+                self.threads.insert((user, subscription.thread), standing);
+            }
+            (EventKind::Message { message, .. }, _) if message.is_reply() => {
+                let key = (message.author, message.thread.unwrap());
+                self.threads.entry(key).or_insert((message.ts, true)).0 = message.ts;
+            }
+            (EventKind::MessageChanged { message, .. }, _) => {
+                self.mentions.insert(message.ts, Vec::new());
+            }
+            _ => {}
+        }
+    }
+
+    /// What is stored of read states is what follows from all that was said.
+    async fn check(&self, world: &World, now: &View) {
+        for who in [ANN, BO, CY] {
+            let (channel, membership) = world.store.channel(WS, SECRET, Some(who)).await.unwrap().unwrap();
+            let mentions =
+                |message: &&Message| self.mentions.get(&message.ts).is_some_and(|users| users.contains(&who));
+            let (mut unread, mut mentioned) = (0, 0);
+            for (&(user, thread), &(last_read, active)) in &self.threads {
+                if user != who {
+                    continue;
+                }
+                let stored = world.store.subscription(WS, who, SECRET, thread).await.unwrap();
+                let stored = stored.map(|stored| (stored.last_read, stored.active));
+                assert_eq!(stored, Some((last_read, active)), "{who} in {thread}");
+                if !active || membership.is_none() {
+                    continue;
+                }
+                let replies = || {
+                    let in_thread = |message: &&Message| message.is_reply() && message.thread == Some(thread);
+                    now.0.values().filter(in_thread).filter(|reply| reply.ts > last_read)
+                };
+                unread += u64::from(replies().next().is_some());
+                let only_here = replies().filter(|reply| !reply.in_channel()).filter(mentions);
+                mentioned += u64::try_from(only_here.count()).unwrap();
+            }
+            let counts = world.store.thread_counts(WS, who).await.unwrap();
+            assert_eq!((counts.unread, counts.mentions), (unread, mentioned), "threads of {who}");
+            let Some(membership) = membership else { continue };
+            let shown =
+                now.0.values().filter(|message| message.in_channel() && message.ts > membership.last_read);
+            let expect = u64::try_from(shown.filter(mentions).count()).unwrap();
+            assert_eq!(membership.mention_count, expect, "mentions of {who}");
+            assert_eq!(
+                channel.pins,
+                u64::try_from(now.0.values().filter(|message| message.pinned.is_some()).count()).unwrap()
+            );
+        }
+    }
+}
+
 async fn run(steps: Vec<Step>, batch_size: usize) {
     let mut world = World::new().await;
+    let mut following = Following::default();
     let mut view = fresh(&world).await;
     let mut snapshots = vec![(world.head(TopicId::Channel(SECRET)).await, view.clone())];
     let mut known = Vec::new();
     for chunk in steps.chunks(batch_size) {
-        let kinds = chunk.iter().map(|step| kind(step, &known)).collect();
-        for outcome in world.batch(kinds).await.unwrap() {
+        let kinds: Vec<WriteKind> = chunk.iter().map(|step| kind(step, &known)).collect();
+        for (outcome, kind) in world.batch(kinds.clone()).await.unwrap().into_iter().zip(kinds) {
             if let Ok(store::Done::Posted { message, .. }) = &outcome.result {
                 known.push(message.ts);
+                let WriteKind::Post { draft, .. } = kind else { panic!() };
+                following.mentions.insert(message.ts, draft.mentions);
             }
+            outcome.events.iter().for_each(|event| following.apply(event));
             let of_channel = |event: &&Event| event.topic.id == TopicId::Channel(SECRET);
             outcome.events.iter().filter(of_channel).for_each(|event| view.apply(event));
         }
@@ -169,6 +268,7 @@ async fn run(steps: Vec<Step>, batch_size: usize) {
         assert_eq!(view.normal(), now, "catch-up from {position:?}");
     }
     recount(&world, &now).await;
+    following.check(&world, &now).await;
 }
 
 /// Stored counts are those recomputed from all messages.

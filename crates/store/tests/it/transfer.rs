@@ -44,6 +44,30 @@ async fn busy() -> TempDir {
     world.ok(WriteKind::OpenDirect { id: DM, by: by(ANN), others: vec![BO], only_existing: false }).await;
     world.say(DM, BO, "between us").await;
     world.ok(WriteKind::Leave { channel: RANDOM, by: by(CY) }).await;
+    world.ok(WriteKind::SetOpen { channel: DM, by: by(ANN), open: false }).await;
+    world.ok(WriteKind::Pin { channel: GENERAL, ts: first.ts, by: by(BO) }).await;
+    let name = model::ChannelName::parse("chatter").unwrap();
+    world.ok(WriteKind::Rename { channel: RANDOM, by: by(ANN), name }).await;
+    let status =
+        model::Status { text: "away".to_owned(), emoji: ":wave:".to_owned(), expiration: 9_000_000_000 };
+    let change = store::ProfileChange {
+        status: Some(status),
+        expiry_job: Some(model::JobId::from_raw(5)),
+        ..store::ProfileChange::default()
+    };
+    world.ok(WriteKind::SetProfile { user: BO, by: by(BO), change: Box::new(change) }).await;
+    let dnd = model::Dnd { daily: true, ..model::Dnd::default() };
+    world.ok(WriteKind::SetDnd { user: BO, dnd }).await;
+    let values = vec![("time24".to_owned(), "true".to_owned())];
+    world.ok(WriteKind::SetPreferences { user: BO, values }).await;
+    let later = WriteKind::Schedule {
+        id: model::ScheduledId::from_raw(6),
+        job: model::JobId::from_raw(6),
+        draft: Box::new(draft(GENERAL, BO, "later")),
+        public_without_membership: false,
+        post_at: 9_000_000_000,
+    };
+    world.ok(later).await;
     let invite = store::NewInvite {
         code: store::SecretHash::of("code"),
         by: ANN,

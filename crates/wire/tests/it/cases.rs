@@ -1,9 +1,10 @@
 //! One of everything.
 
 use model::{
-    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Event, EventKind, Generation, Membership,
-    Message, MessageText, Parent, Position, Reaction, ReactionChange, Replies, Role, Seq, Subtype, Topic,
-    TopicId, Ts, User, UserId, UserKind, Workspace, WorkspaceId,
+    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Dnd, Event, EventKind, Generation,
+    Membership, Message, MessageText, Parent, PinChange, Position, Profile, Reaction, ReactionChange,
+    Replies, Role, Seq, Status, Subscription, Subtype, Topic, TopicId, Ts, User, UserId, UserKind, UserPart,
+    Workspace, WorkspaceId,
 };
 
 const TEAM: WorkspaceId = WorkspaceId::from_random(1);
@@ -39,6 +40,13 @@ pub(crate) fn person() -> User {
         locale: "en-GB".to_owned(),
         deleted: false,
         updated: AT,
+        profile: Profile {
+            title: "Countess".to_owned(),
+            pronouns: "she/her".to_owned(),
+            status: Status { text: "at the engine".to_owned(), emoji: ":gear:".to_owned(), expiration: 99 },
+            ..Profile::default()
+        },
+        dnd: Dnd { daily: true, snooze_until: AT / 1_000_000 + 600, ..Dnd::default() },
     }
 }
 
@@ -50,6 +58,8 @@ pub(crate) fn bot_user() -> User {
         display_name: String::new(),
         email: None,
         role: Role::Member,
+        profile: Profile::default(),
+        dnd: Dnd::default(),
         ..person()
     }
 }
@@ -69,12 +79,21 @@ pub(crate) fn channel(kind: ChannelKind) -> Channel {
         purpose: Described::default(),
         latest: ts(20),
         member_count: 2,
+        previous_names: vec!["ideas".to_owned()],
+        pins: 1,
         direct_members: if kind.is_direct() { vec![ADA, BOB] } else { Vec::new() },
     }
 }
 
 pub(crate) fn membership() -> Membership {
-    Membership { channel: CHANNEL, user: ADA, joined: at(1), last_read: ts(10), mention_count: 3 }
+    Membership {
+        channel: CHANNEL,
+        user: ADA,
+        joined: at(1),
+        last_read: ts(10),
+        mention_count: 3,
+        open: false,
+    }
 }
 
 pub(crate) fn message() -> Message {
@@ -95,6 +114,7 @@ pub(crate) fn message() -> Message {
         edited: None,
         reactions: Vec::new(),
         replies: None,
+        pinned: None,
         revision: 1,
     }
 }
@@ -109,8 +129,17 @@ fn full_message() -> Message {
         reactions: vec![Reaction { name: "tada".to_owned(), users: vec![ADA, BOB] }],
         thread: Some(ts(20)),
         replies: Some(replies()),
+        pinned: Some((BOB, ts(26))),
         ..message()
     }
+}
+
+fn pin() -> Box<PinChange> {
+    Box::new(PinChange { message: full_message(), user: BOB, pins: 1 })
+}
+
+fn subscription(active: bool) -> Subscription {
+    Subscription { channel: CHANNEL, thread: ts(20), last_read: ts(21), active }
 }
 
 fn replies() -> Replies {
@@ -249,7 +278,28 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("channel created", in_team, EventKind::ChannelCreated(Box::new(channel(ChannelKind::Public)))),
         ("channel archived", in_team, EventKind::ChannelArchived { user: ADA, channel: CHANNEL }),
         ("team join", in_team, EventKind::TeamJoin(Box::new(person()))),
-        ("user change", in_team, EventKind::UserChange(Box::new(bot_user()))),
+        ("user change", in_team, EventKind::UserChange(Box::new(bot_user()), UserPart::Account)),
+        ("profile change", in_team, EventKind::UserChange(Box::new(person()), UserPart::Profile)),
+        ("status change", in_team, EventKind::UserChange(Box::new(person()), UserPart::Status)),
+        ("channel unarchived", in_team, EventKind::ChannelUnarchived { user: ADA, channel: CHANNEL }),
+        ("channel renamed", in_team, EventKind::ChannelRenamed(Box::new(channel(ChannelKind::Public)))),
+        ("converted", in_team, EventKind::ChannelConvertedToPrivate { channel: CHANNEL }),
+        ("dnd of somebody", in_team, EventKind::DndChanged(Box::new(person()))),
+        ("own dnd", in_user, EventKind::DndChanged(Box::new(person()))),
+        ("group unarchived", in_channel, EventKind::GroupUnarchived { user: ADA, channel: CHANNEL }),
+        ("group renamed", in_channel, EventKind::GroupRenamed(Box::new(channel(ChannelKind::Private)))),
+        ("pin added", in_channel, EventKind::PinAdded(pin())),
+        ("pin removed", in_channel, EventKind::PinRemoved(pin())),
+        ("opened", in_user, EventKind::Opened { channel: DIRECT, kind: ChannelKind::Direct }),
+        ("closed", in_user, EventKind::Closed { channel: CHANNEL, kind: ChannelKind::GroupDirect }),
+        ("followed", in_user, EventKind::ThreadFollowed(subscription(true))),
+        ("not followed", in_user, EventKind::ThreadFollowed(subscription(false))),
+        ("thread marked", in_user, EventKind::ThreadMarked(subscription(true))),
+        (
+            "preference",
+            in_user,
+            EventKind::PreferenceChanged { name: "time24".to_owned(), value: "true".to_owned() },
+        ),
         ("nothing", in_channel, EventKind::Nothing),
     ]);
     all.into_iter().map(|(name, topic, kind)| (name, event(topic, kind))).collect()

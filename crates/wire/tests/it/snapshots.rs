@@ -42,9 +42,9 @@ fn events_are_what_they_were() {
         let body = String::from_utf8(rendered.body).unwrap();
         let extra = String::from_utf8(rendered.extra).unwrap();
         writeln!(text, "{name}\n  {body}\n  {extra}").unwrap();
-        if let Some(replied) = wire::replied::message_replied(&body, &extra) {
-            serde_json::from_str::<Value>(&replied).unwrap();
-            writeln!(text, "  {replied}").unwrap();
+        for further in wire::further::further(&body, &extra) {
+            serde_json::from_str::<Value>(&further).unwrap();
+            writeln!(text, "  {further}").unwrap();
         }
         if body.is_empty() {
             assert_eq!(name, "nothing");
@@ -76,7 +76,7 @@ fn objects_are_what_they_were() {
         writeln!(text, "conversation {kind:?}\n  {inside}\n  {outside}").unwrap();
     }
     for (name, user) in [("person", cases::person()), ("bot", cases::bot_user())] {
-        for view in [UserView::default(), UserView { email: true, locale: true }] {
+        for view in [UserView::default(), UserView { email: true, locale: true, now: 1_774_699_200 }] {
             let object = object(|object| put_user(object, &user, view));
             writeln!(text, "user {name} {view:?}\n  {object}").unwrap();
         }

@@ -1,0 +1,85 @@
+//! What each kind of job does.
+
+use async_trait::async_trait;
+use model::{ChannelId, ScheduledId, UserId};
+use serde::Deserialize;
+use store::{Done, Job, Refusal, Write, WriteKind, job_kinds};
+use tracing::warn;
+
+/// The way to the store that everything takes: what a job writes is published like what a person writes.
+#[async_trait]
+pub trait Writer: Send + Sync {
+    /// Writes, and returns after the commit.
+    ///
+    /// # Errors
+    /// [`WriteFailed`].
+    async fn write(&self, write: Write) -> Result<Done, WriteFailed>;
+}
+
+/// Why a write had no effect, or an unknown one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteFailed {
+    /// The store decided against it.
+    Refused(Refusal),
+    /// It may succeed later, or has succeeded already: the reason.
+    Later(String),
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It is done, and its own write took it out of the queue.
+    Gone,
+    /// It may succeed later: why it did not now.
+    Again(String),
+    /// It can never succeed: why.
+    Never(String),
+}
+
+#[derive(Deserialize)]
+struct PostScheduled {
+    id: u64,
+    channel: u64,
+}
+
+#[derive(Deserialize)]
+struct ExpireStatus {
+    user: u64,
+    expiration: i64,
+}
+
+/// Does a job.
+pub async fn handle(writer: &dyn Writer, job: &Job) -> Outcome {
+    let kind = match job.kind.as_str() {
+        job_kinds::POST_SCHEDULED => {
+            serde_json::from_str(&job.payload).map(|PostScheduled { id, channel }| WriteKind::PostScheduled {
+                id: ScheduledId::from_raw(id),
+                channel: ChannelId::from_raw(channel),
+            })
+        }
+        job_kinds::EXPIRE_STATUS => {
+            serde_json::from_str(&job.payload).map(|ExpireStatus { user, expiration }| {
+                WriteKind::ExpireStatus { user: UserId::from_raw(user), expiration }
+            })
+        }
+        kind => return Outcome::Never(format!("this program knows no job {kind}")),
+    };
+    let kind = match kind {
+        Ok(kind) => kind,
+        Err(error) => return Outcome::Never(format!("the payload cannot be read: {error}")),
+    };
+    match writer.write(Write { workspace: job.workspace, kind }).await {
+        Ok(Done::Scheduled(Ok(_))) => Outcome::Gone,
+        Ok(Done::Scheduled(Err(refusal))) => {
+            warn!(workspace = %job.workspace, job = %job.id, %refusal, "a scheduled message could not be posted any more");
+            Outcome::Gone
+        }
+        Ok(_) => Outcome::Done,
+        // Taken back, or posted by who ran it before: nothing is left to do.
+        Err(WriteFailed::Refused(Refusal::ScheduledNotFound)) => Outcome::Done,
+        Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
+        Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
+    }
+}

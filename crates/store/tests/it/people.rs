@@ -1,0 +1,91 @@
+//! Profiles, do-not-disturb, preferences.
+
+use model::{Dnd, EventKind, Status, User, UserPart};
+use store::{Done, ProfileChange, Refusal, WriteKind};
+
+use crate::world::*;
+
+fn set(user: model::UserId, actor: model::UserId, change: ProfileChange) -> WriteKind {
+    WriteKind::SetProfile { user, by: by(actor), change: Box::new(change) }
+}
+
+fn status(text: &str, expiration: i64) -> ProfileChange {
+    let status = Status { text: text.to_owned(), emoji: ":gear:".to_owned(), expiration };
+    let job = model::JobId::from_random(u64::try_from(expiration).unwrap() + 1);
+    ProfileChange { status: Some(status), expiry_job: Some(job), ..ProfileChange::default() }
+}
+
+async fn user(world: &World, id: model::UserId) -> User {
+    world.store.user(WS, id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_profile_is_changed_by_its_owner_and_by_who_stands_above() {
+    let mut world = World::new().await;
+    let title = ProfileChange { title: Some("Cook".to_owned()), ..ProfileChange::default() };
+    let outcome = world.run(set(BO, BO, title.clone())).await;
+    let [event] = outcome.events.as_slice() else { panic!("{outcome:?}") };
+    assert!(
+        matches!(&event.kind, EventKind::UserChange(user, UserPart::Profile) if user.profile.title == "Cook")
+    );
+    assert_eq!(user(&world, BO).await.profile.title, "Cook");
+    // What it is already is no news.
+    assert!(world.run(set(BO, BO, title.clone())).await.events.is_empty());
+    let named = ProfileChange { real_name: Some("Bo Diddley".to_owned()), ..ProfileChange::default() };
+    assert!(
+        matches!(world.ok(set(BO, ANN, named)).await, Done::User(user) if user.real_name == "Bo Diddley")
+    );
+    for (who, actor) in [(CY, BO), (ANN, BO)] {
+        assert_eq!(world.run(set(who, actor, title.clone())).await.result, Err(Refusal::CannotChangeUser));
+    }
+    let nobody = model::UserId::from_raw(999);
+    assert_eq!(world.run(set(nobody, ANN, title)).await.result, Err(Refusal::UserNotFound));
+}
+
+#[tokio::test]
+async fn a_status_ends_when_its_time_is_over_and_only_then() {
+    let mut world = World::new().await;
+    world.ok(set(BO, BO, status("lunch", 5_000))).await;
+    world.ok(set(BO, BO, status("dinner", 9_000))).await;
+    // One job for each person: the newest.
+    let due = world.store.due_jobs(i64::MAX, 10).await.unwrap();
+    assert_eq!(due.iter().map(|job| job.run_at).collect::<Vec<_>>(), [9_000_000_000]);
+    let ended = world.run(WriteKind::ExpireStatus { user: BO, expiration: 5_000 }).await;
+    assert!(ended.events.is_empty(), "another status is shown meanwhile");
+    let ended = world.run(WriteKind::ExpireStatus { user: BO, expiration: 9_000 }).await;
+    assert!(matches!(&ended.events[0].kind, EventKind::UserChange(_, UserPart::Status)));
+    assert!(user(&world, BO).await.profile.status.is_empty());
+    let again = world.run(WriteKind::ExpireStatus { user: BO, expiration: 9_000 }).await;
+    assert!(again.result.is_ok() && again.events.is_empty(), "a job that runs twice has one effect");
+}
+
+#[tokio::test]
+async fn do_not_disturb_is_told_to_oneself_and_to_the_others() {
+    let mut world = World::new().await;
+    let dnd = Dnd { daily: true, snooze_until: 77, ..Dnd::default() };
+    let outcome = world.run(WriteKind::SetDnd { user: BO, dnd }).await;
+    let topics: Vec<_> = outcome.events.iter().map(|event| event.topic.id).collect();
+    assert_eq!(topics, [model::TopicId::User(BO), model::TopicId::Workspace(WS)]);
+    assert_eq!(user(&world, BO).await.dnd, dnd);
+    assert!(world.run(WriteKind::SetDnd { user: BO, dnd }).await.events.is_empty());
+}
+
+#[tokio::test]
+async fn preferences_are_told_when_they_change() {
+    let mut world = World::new().await;
+    let values = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let set = |pairs| WriteKind::SetPreferences { user: BO, values: values(pairs) };
+    let outcome = world.run(set(&[("time24", "true"), ("ui_theme", "\"dark\"")])).await;
+    assert_eq!(outcome.events.len(), 2);
+    let outcome = world.run(set(&[("time24", "true"), ("ui_theme", "\"light\"")])).await;
+    let [event] = outcome.events.as_slice() else { panic!("{outcome:?}") };
+    assert!(
+        matches!(&event.kind, EventKind::PreferenceChanged { name, value } if name == "ui_theme" && value == "\"light\"")
+    );
+    let expected = values(&[("time24", "true"), ("ui_theme", "\"light\"")]);
+    assert_eq!(world.store.preferences(WS, BO).await.unwrap(), expected);
+    assert_eq!(world.store.boot(WS, BO).await.unwrap().unwrap().preferences, expected);
+    assert_eq!(world.store.preferences(WS, CY).await.unwrap(), []);
+}
