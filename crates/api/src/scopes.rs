@@ -5,7 +5,8 @@ use model::{ChannelKind, Principal};
 use crate::errors::Failure;
 
 /// Scopes that no method needs as a whole.
-pub const FURTHER: &[&str] = &["chat:write.customize", "chat:write.public", "users:read.email"];
+pub const FURTHER: &[&str] =
+    &["app_mentions:read", "chat:write.customize", "chat:write.public", "users:read.email", "users:write"];
 
 /// What a method does to a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

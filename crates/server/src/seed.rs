@@ -26,18 +26,6 @@ use crate::{
 const FILE: &str = "seed.json";
 /// Members that are added in one transaction.
 const MEMBERS_PER_BATCH: usize = 250;
-/// Scopes of the demo bot: all that this server knows.
-const BOT_SCOPES: &str = "app_mentions:read,channels:history,channels:join,channels:manage,channels:read,\
-    channels:write.invites,channels:write.topic,chat:write,chat:write.customize,chat:write.public,groups:history,\
-    groups:read,groups:write,groups:write.invites,groups:write.topic,im:history,im:read,im:write,im:write.topic,\
-    mpim:history,mpim:read,mpim:write,mpim:write.topic,reactions:read,reactions:write,rtm:stream,team:read,\
-    users:read,users:read.email,users:write,client";
-/// Scopes of the people's tokens.
-const USER_SCOPES: &str = "client,channels:history,channels:read,channels:write,channels:write.invites,\
-    channels:write.topic,chat:write,groups:history,groups:read,groups:write,groups:write.invites,groups:write.topic,\
-    im:history,im:read,im:write,im:write.topic,mpim:history,mpim:read,mpim:write,mpim:write.topic,reactions:read,\
-    reactions:write,rtm:stream,team:read,users:read,users:read.email,users:write";
-
 /// What `parlance seed --json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
@@ -253,7 +241,7 @@ impl Seeder {
 
         let mut seeded = Vec::new();
         for (person, password) in people {
-            let token = self.token(Credential::User, Some(person.id), None, USER_SCOPES).await?;
+            let token = self.token(Credential::User, Some(person.id), None).await?;
             seeded.push(SeedPerson {
                 id: person.id.to_string(),
                 name: person.real_name,
@@ -278,8 +266,8 @@ impl Seeder {
         let (user, bot, app) =
             (UserId::from_random(random()?), BotId::from_random(random()?), AppId::from_random(random()?));
         self.write(WriteKind::AddBot { user, bot, app, name: seed_story::BOT.to_owned() }).await?;
-        let token = self.token(Credential::Bot, Some(user), Some((bot, app)), BOT_SCOPES).await?;
-        let app_token = self.token(Credential::App, None, Some((bot, app)), "connections:write").await?;
+        let token = self.token(Credential::Bot, Some(user), Some((bot, app))).await?;
+        let app_token = self.token(Credential::App, None, Some((bot, app))).await?;
         let seeded = SeedBot { user_id: user.to_string(), bot_id: bot.to_string(), token };
         let look = Bot { id: bot, app, username: None, icon_emoji: None, icon_url: None };
         Ok((DemoBot { user, look, seeded }, SeedApp { id: app.to_string(), token: app_token }))
@@ -290,11 +278,14 @@ impl Seeder {
         kind: Credential,
         user: Option<UserId>,
         bot: Option<(BotId, AppId)>,
-        scopes: &str,
     ) -> anyhow::Result<String> {
         let app = bot.map(|(_, app)| app);
         let token = api::tokens::generate(kind, self.workspace, app)?;
-        let scopes = scopes.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+        // All that this server knows, but for app-level tokens.
+        let scopes = match kind {
+            Credential::App => "connections:write".to_owned(),
+            kind => api::methods::every_scope(kind),
+        };
         let of_bot = bot.map(|(bot, _)| bot).filter(|_| kind == Credential::Bot);
         let secret = SecretHash::of(&token);
         let credential = NewCredential { secret, kind, user, bot: of_bot, app, scopes, expires: None };
@@ -444,7 +435,7 @@ impl Seeder {
                     user: Some(id),
                     bot: None,
                     app: None,
-                    scopes: USER_SCOPES.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+                    scopes: api::methods::every_scope(Credential::User),
                     expires: None,
                 }));
                 members.push(SeedMember { id: id.to_string(), token });

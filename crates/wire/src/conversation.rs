@@ -73,6 +73,8 @@ fn put_direct(object: &mut Object, workspace: WorkspaceId, channel: &Channel, vi
         .text("user", other)
         .put("is_open", &open)
         .put("priority", &0)
+        .object("topic", |topic| put_described(topic, &channel.topic))
+        .object("purpose", |purpose| put_described(purpose, &channel.purpose))
         .put("updated", &channel.updated.div_euclid(1_000))
         .text("context_team_id", workspace);
 }

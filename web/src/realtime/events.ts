@@ -35,7 +35,6 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "group_joined":
     case "mpim_joined":
     case "im_created":
-    case "mpim_open":
       return applyJoined(state, event, seq, effects);
     case "channel_left":
     case "group_left":
@@ -44,15 +43,12 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
       return inConversation(state, event.channel, seq, (it) => countMembers(it, 1));
     case "member_left_channel":
       return inConversation(state, event.channel, seq, (it) => countMembers(it, -1));
-    case "channel_archive":
-    case "group_archive":
-      return withChannel(state, event.channel, { is_archived: true });
-    case "channel_unarchive":
-    case "group_unarchive":
-      return withChannel(state, event.channel, { is_archived: false });
-    case "channel_rename":
-    case "group_rename":
-      return withChannel(state, event.channel, (event.channel as Channel | undefined)?.name !== undefined ? { name: (event.channel as Channel).name! } : {});
+    case "im_open":
+    case "mpim_open":
+      return withChannel(state, event.channel, { is_open: true });
+    case "im_close":
+    case "mpim_close":
+      return withChannel(state, event.channel, { is_open: false });
     case "team_join":
     case "user_change":
       return putUsers(state, [event.user as User]);
@@ -229,15 +225,31 @@ function count(it: Conversation, message: Message, state: State): Conversation {
     next.ownTs = maxTs(it.ownTs, ts);
     return compareTs(ts, it.markTs) > 0 ? readUpTo(next, maxTs(it.lastRead, ts), undefined) : next;
   }
-  if (!own && self !== undefined && mentions(message.text, self) && compareTs(ts, it.lastRead) > 0 && compareTs(ts, it.mentionsUpTo) > 0) {
+  // Mentions in replies that the channel does not show are the thread's.
+  if (!own && inChannel(message) && self !== undefined && mentions(message.text, self) && compareTs(ts, it.lastRead) > 0 && compareTs(ts, it.mentionsUpTo) > 0) {
     next.mentions = [...it.mentions, ts];
   }
   return next;
 }
 
-/** The channel with the topic or purpose that a notice tells of. */
+/**
+ * The channel with what a notice tells of. Events of the workspace tell it too, but only the channel's own topic has it in
+ * the order in which it happened.
+ */
 function described(channel: Channel, message: Message): Channel {
-  const { topic, purpose } = message as { topic?: unknown; purpose?: unknown };
+  const { topic, purpose, name } = message as { topic?: unknown; purpose?: unknown; name?: unknown };
+  switch (message.subtype) {
+    case "channel_convert_to_public":
+      return { ...channel, is_private: false };
+    case "channel_convert_to_private":
+      return { ...channel, is_private: true };
+    case "channel_archive":
+      return { ...channel, is_archived: true };
+    case "channel_unarchive":
+      return { ...channel, is_archived: false };
+    case "channel_name":
+      return typeof name === "string" ? { ...channel, name } : channel;
+  }
   if (message.subtype?.endsWith("_topic") && typeof topic === "string") return { ...channel, topic: { value: topic } };
   if (message.subtype?.endsWith("_purpose") && typeof purpose === "string") return { ...channel, purpose: { value: purpose } };
   return channel;
@@ -254,7 +266,7 @@ function uncount(it: Conversation, ts: Ts, previous: Message | undefined, event:
   const counted = compareTs(ts, it.mentionsUpTo) <= 0 && compareTs(event.event_ts ?? ts, it.mentionsUpTo) > 0;
   if (unread && it.mentionsBase > 0 && counted) {
     if (previous === undefined) effects.push({ kind: "boot" });
-    else if (self !== undefined && mentions(previous.text, self)) next.mentionsBase = it.mentionsBase - 1;
+    else if (inChannel(previous) && self !== undefined && mentions(previous.text, self)) next.mentionsBase = it.mentionsBase - 1;
   }
   if (ts !== it.latest) return next;
   const newest = next.counted[next.counted.length - 1];

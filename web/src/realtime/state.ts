@@ -131,6 +131,8 @@ const NOTICES = new Set([
   "channel_name",
   "channel_archive",
   "channel_unarchive",
+  "channel_convert_to_private",
+  "channel_convert_to_public",
   "group_join",
   "group_leave",
   "group_topic",

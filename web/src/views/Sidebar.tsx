@@ -33,7 +33,7 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
   const account = useRef<HTMLButtonElement>(null);
   const { channels, direct } = useMemo(() => {
     const state = session.state.get();
-    const all = Object.values(conversations).filter((it) => !it.gone && !it.channel.is_archived);
+    const all = Object.values(conversations).filter((it) => !it.gone && !it.channel.is_archived && it.channel.is_open !== false);
     const byTitle = (a: Conversation, b: Conversation) => compareNames(titleOf(state, a.channel), titleOf(state, b.channel));
     return {
       channels: all.filter((it) => !it.channel.is_im && !it.channel.is_mpim).sort(byTitle),

@@ -50,6 +50,8 @@ export interface Channel {
   is_archived?: boolean;
   is_general?: boolean;
   is_member?: boolean;
+  /** False: the person has closed this DM. */
+  is_open?: boolean;
   /** The other person of a DM. */
   user?: string;
   created?: number;

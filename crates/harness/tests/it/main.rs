@@ -17,5 +17,6 @@ mod realtime;
 mod refusals;
 mod sessions;
 mod slots;
+mod snapshot;
 mod transfer;
 mod workspaces;

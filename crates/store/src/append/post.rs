@@ -123,7 +123,7 @@ async fn write(
         channels::reopen_for_all(batch, workspace, channel.clone()).await?;
     }
     let channel = batch.channel(workspace, message.channel).await?;
-    let counts = message.in_channel() && counts_as_unread(message.subtype.as_ref());
+    let counts = message.in_channel() && said(message.subtype.as_ref());
     if counts {
         move_latest(batch, workspace, channel, &message).await?;
     }
@@ -176,8 +176,8 @@ pub(super) async fn post_notice(
     Ok(())
 }
 
-/// Notices do not make a channel unread; what people and bots say does.
-fn counts_as_unread(subtype: Option<&Subtype>) -> bool {
+/// Whether somebody said it. What the server itself says are notices: they do not make a channel unread.
+fn said(subtype: Option<&Subtype>) -> bool {
     match subtype {
         None | Some(Subtype::BotMessage | Subtype::Me | Subtype::ThreadBroadcast) => true,
         Some(
@@ -288,8 +288,7 @@ pub(super) async fn edit(
     let stored_channel = readable(batch, workspace, channel, by).await?;
     let mut stored = live(batch, workspace, channel, ts).await?;
     let previous = stored.message.clone();
-    let editable =
-        matches!(previous.subtype, None | Some(Subtype::BotMessage | Subtype::Me | Subtype::ThreadBroadcast));
+    let editable = said(previous.subtype.as_ref());
     if previous.author != by.user || !editable {
         return Err(Refusal::CantUpdate.into());
     }
@@ -370,7 +369,9 @@ pub(super) async fn delete(
     if stored.message.subtype == Some(Subtype::Tombstone) {
         return Err(Refusal::MessageNotFound.into());
     }
-    if stored.message.author != by.user && by.role < Role::Admin {
+    // A notice tells clients that were away what the channel is called or whether it is archived: it stays.
+    let notice = !said(stored.message.subtype.as_ref());
+    if notice || stored.message.author != by.user && by.role < Role::Admin {
         return Err(Refusal::CantDelete.into());
     }
     if stored_channel.channel.archived {
@@ -385,7 +386,7 @@ pub(super) async fn delete(
         channel.channel.pins = channel.channel.pins.saturating_sub(1);
         batch.put_channel(workspace, channel);
     }
-    if counts_as_unread(previous.subtype.as_ref()) && previous.in_channel() {
+    if said(previous.subtype.as_ref()) && previous.in_channel() {
         recompute_latest(batch, workspace, channel, ts).await?;
     }
     let parent = match previous.thread.filter(|_| previous.is_reply()) {
