@@ -118,8 +118,11 @@ async fn open_direct(cx: &Cx, user: UserId) -> Result<ChannelId, Failure> {
     }
 }
 
-/// Looks through the channels that the caller may know of.
-async fn by_name(cx: &Cx, name: &str) -> Result<Option<ChannelId>, Failure> {
+/// The channel of a name, among those that the caller may know of.
+///
+/// # Errors
+/// A read failed.
+pub async fn by_name(cx: &Cx, name: &str) -> Result<Option<ChannelId>, Failure> {
     let mut after = None;
     loop {
         let query = ChannelsQuery {

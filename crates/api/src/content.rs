@@ -1,14 +1,33 @@
 //! What a message carries: text, blocks, attachments, metadata; checked and cut to the limits.
 
 use model::{MessageText, UserId};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
+use wire::mrkdwn::{self, Part, Span};
 
-use crate::{call::Cx, errors::Failure, mentions};
+use crate::{call::Cx, errors::Failure, mentions, random};
 
-/// Most blocks of a message.
-const BLOCKS_MAX: usize = 50;
 /// Most attachments of a message.
 const ATTACHMENTS_MAX: usize = 100;
+/// Most actions of an attachment.
+const ACTIONS_MAX: usize = 5;
+/// Members of an attachment that are texts.
+const ATTACHMENT_TEXTS: &[&str] = &[
+    "author_icon",
+    "author_link",
+    "author_name",
+    "callback_id",
+    "color",
+    "fallback",
+    "footer",
+    "footer_icon",
+    "from_url",
+    "image_url",
+    "pretext",
+    "text",
+    "thumb_url",
+    "title",
+    "title_link",
+];
 /// Bytes of blocks, and of attachments, as JSON.
 const JSON_BYTES_MAX: usize = 100 << 10;
 /// Bytes of metadata, as JSON.
@@ -46,7 +65,6 @@ impl Content {
     /// `invalid_attachments`, `too_many_attachments`, `attachment_payload_limit_exceeded`,
     /// `invalid_metadata_format`, `metadata_too_large`, `invalid_arguments`.
     pub async fn read(cx: &Cx) -> Result<Self, Failure> {
-        refuse_unsupported(cx)?;
         let mut blocks = blocks(cx.args.json("blocks"))?;
         let attachments = attachments(cx.args.json("attachments"))?;
         let metadata = metadata(cx.args.json("metadata"))?;
@@ -58,20 +76,33 @@ impl Content {
             if markdown.chars().count() > MARKDOWN_CHARS_MAX {
                 return Err("msg_too_long".into());
             }
-            let block = serde_json::json!([{ "type": "markdown", "text": markdown }]);
-            blocks = Some(block.to_string());
+            blocks = Some(own_block(&serde_json::json!({ "type": "markdown", "text": markdown }))?);
             text = Some(markdown);
         }
-        if cx.args.flag("link_names")?.unwrap_or(false)
-            && let Some(plain) = text
+        let full = parse_mode(cx)? == Parse::Full;
+        if let Some(plain) = text.take() {
+            let names = full || cx.args.flag("link_names")?.unwrap_or(false);
+            let linked = if names { mentions::link_names(cx, plain).await? } else { plain };
+            text = Some(if full { mentions::link_addresses(&linked) } else { linked });
+        }
+        if cx.args.flag("mrkdwn")? == Some(false)
+            && blocks.is_none()
+            && let Some(plain) = text.as_deref().filter(|text| !text.is_empty())
         {
-            text = Some(mentions::link_names(cx, plain).await?);
+            // Shown as it is by everybody: a rich text with nothing but characters.
+            let as_it_is = [Part::Section(vec![Span::Text(unescaped(plain))])];
+            blocks = Some(own_block(&mrkdwn::to_rich_text(&as_it_is))?);
+        }
+        let parsed = parsed(blocks.as_deref());
+        if text.as_ref().is_none_or(String::is_empty) && !parsed.is_empty() {
+            text = Some(wire::blocks::fallback(&parsed));
         }
         let (text, truncated) = match text.map(MessageText::cut) {
             Some((text, truncated)) => (Some(text), truncated),
             None => (None, false),
         };
-        let found = mentions::find(text.as_ref().map(MessageText::as_str).unwrap_or_default());
+        let text_of = text.as_ref().map(MessageText::as_str).unwrap_or_default();
+        let found = mentions::find(text_of, &parsed);
         Ok(Self {
             text,
             truncated,
@@ -93,16 +124,36 @@ impl Content {
     }
 }
 
-/// Arguments of Slack's past that change how a text is read.
-fn refuse_unsupported(cx: &Cx) -> Result<(), Failure> {
+/// What of a text becomes a link that its sender did not write as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parse {
+    /// Nothing.
+    None,
+    /// Names and addresses.
+    Full,
+}
+
+/// The argument `parse`. `client` leaves addresses to the reader's client, which is what happens to them anyway.
+fn parse_mode(cx: &Cx) -> Result<Parse, Failure> {
     match cx.args.given("parse")?.as_deref() {
-        None | Some("none") => {}
-        Some(_) => return Err(Failure::invalid_arguments("parse: only \"none\" is supported")),
+        None | Some("none" | "client") => Ok(Parse::None),
+        Some("full") => Ok(Parse::Full),
+        Some(_) => Err(Failure::invalid_arguments("parse must be full, client or none")),
     }
-    if cx.args.flag("mrkdwn")? == Some(false) {
-        return Err(Failure::invalid_arguments("mrkdwn: only true is supported"));
-    }
-    Ok(())
+}
+
+/// The text without the three escapes of mrkdwn.
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+fn parsed(blocks: Option<&str>) -> Vec<Value> {
+    blocks.and_then(|blocks| serde_json::from_str(blocks).ok()).unwrap_or_default()
+}
+
+/// Blocks of ours: one block, with an id.
+fn own_block(block: &Value) -> Result<String, Failure> {
+    with_ids(&[block.to_string()], "block_id", |_| Ok(format!("{:?}", random::short()?)))
 }
 
 fn blocks(raw: Option<&str>) -> Result<Option<String>, Failure> {
@@ -110,25 +161,48 @@ fn blocks(raw: Option<&str>) -> Result<Option<String>, Failure> {
     if raw.len() > JSON_BYTES_MAX {
         return Err("msg_blocks_too_long".into());
     }
-    let blocks: Vec<Value> = serde_json::from_str(raw)
-        .map_err(|_| Failure::with_message("invalid_blocks_format", "blocks must be a JSON array"))?;
-    if blocks.len() > BLOCKS_MAX {
-        return Err(invalid_blocks(format!(
-            "no more than {BLOCKS_MAX} items allowed [json-pointer:/blocks]"
-        )));
+    let format = || Failure::with_message("invalid_blocks_format", "blocks must be a JSON array");
+    let blocks: Vec<Value> = serde_json::from_str(raw).map_err(|_| format())?;
+    let problems = wire::blocks::check(&blocks);
+    if !problems.is_empty() {
+        return Err(refused("invalid_blocks", &problems));
     }
-    for (at, block) in blocks.iter().enumerate() {
-        if !block.get("type").is_some_and(Value::is_string) {
-            return Err(invalid_blocks(format!("missing required field: type [json-pointer:/blocks/{at}]")));
-        }
+    if blocks.is_empty() {
+        return Ok(Some(String::new()));
     }
-    Ok(Some(if blocks.is_empty() { String::new() } else { raw.to_owned() }))
+    let each: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| format())?;
+    let each: Vec<String> = each.into_iter().map(|block| block.get().to_owned()).collect();
+    with_ids(&each, "block_id", |_| Ok(format!("{:?}", random::short()?))).map(Some)
 }
 
-fn invalid_blocks(message: String) -> Failure {
+/// A JSON array of objects, as they came but for a member that those get that lack it.
+fn with_ids(
+    objects: &[String],
+    name: &str,
+    mut id: impl FnMut(usize) -> Result<String, Failure>,
+) -> Result<String, Failure> {
+    let mut array = String::from("[");
+    for (number, object) in objects.iter().enumerate() {
+        if number > 0 {
+            array.push(',');
+        }
+        let members: serde_json::Map<String, Value> = serde_json::from_str(object).unwrap_or_default();
+        match object.split_once('{') {
+            Some((_, rest)) if !members.contains_key(name) => {
+                let comma = if members.is_empty() { "" } else { "," };
+                array.push_str(&format!("{{\"{name}\":{}{comma}{rest}", id(number)?));
+            }
+            _ => array.push_str(object),
+        }
+    }
+    array.push(']');
+    Ok(array)
+}
+
+fn refused(code: &'static str, problems: &[String]) -> Failure {
     let mut members = wire::json::Object::new();
-    members.put("errors", &[&message]);
-    Failure::with_message("invalid_blocks", message).with_members(members)
+    members.put("errors", problems);
+    Failure::with_messages(code, problems).with_members(members)
 }
 
 fn attachments(raw: Option<&str>) -> Result<Option<String>, Failure> {
@@ -141,10 +215,58 @@ fn attachments(raw: Option<&str>) -> Result<Option<String>, Failure> {
     if attachments.len() > ATTACHMENTS_MAX {
         return Err("too_many_attachments".into());
     }
-    if !attachments.iter().all(Value::is_object) {
-        return Err("invalid_attachments".into());
+    let problems: Vec<String> = attachments
+        .iter()
+        .enumerate()
+        .flat_map(|(number, attachment)| attachment_problems(attachment, &format!("/attachments/{number}")))
+        .collect();
+    if !problems.is_empty() {
+        return Err(refused("invalid_attachments", &problems));
     }
-    Ok(Some(if attachments.is_empty() { String::new() } else { raw.to_owned() }))
+    if attachments.is_empty() {
+        return Ok(Some(String::new()));
+    }
+    let each: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| Failure::new("invalid_attachments"))?;
+    let each: Vec<String> = each.into_iter().map(|attachment| attachment.get().to_owned()).collect();
+    let numbered = with_ids(&each, "id", |number| Ok((number + 1).to_string()))?;
+    let each: Vec<&RawValue> = serde_json::from_str(&numbered).map_err(|_| Failure::new("internal_error"))?;
+    let each: Vec<String> = each.into_iter().map(|attachment| attachment.get().to_owned()).collect();
+    let fallback = |number: usize| {
+        let text =
+            |key: &str| attachments.get(number).and_then(|it| it.get(key)?.as_str()).map(str::to_owned);
+        let shown = text("text").or_else(|| text("title")).or_else(|| text("pretext"));
+        let shown = shown.unwrap_or_else(|| "[no preview available]".to_owned());
+        serde_json::to_string(&shown).map_err(|_| Failure::new("internal_error"))
+    };
+    with_ids(&each, "fallback", fallback).map(Some)
+}
+
+/// What is wrong with an attachment: types of the members that Slack documents, its actions, its blocks.
+fn attachment_problems(attachment: &Value, at: &str) -> Vec<String> {
+    let Some(members) = attachment.as_object() else {
+        return vec![format!("must be an object [json-pointer:{at}]")];
+    };
+    let mut problems = Vec::new();
+    let mut is = |fits: bool, key: &str, what: &str| {
+        if !fits {
+            problems.push(format!("{what} [json-pointer:{at}/{key}]"));
+        }
+    };
+    for key in ATTACHMENT_TEXTS {
+        let fits = members.get(*key).is_none_or(|it| it.is_string() || it.is_null() || it.is_number());
+        is(fits, key, "must be a string");
+    }
+    for key in ["fields", "actions", "mrkdwn_in", "blocks"] {
+        is(members.get(key).is_none_or(|it| it.is_array() || it.is_null()), key, "must be an array");
+    }
+    let list = |key: &str| members.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    is(list("fields").iter().all(Value::is_object), "fields", "must be an array of objects");
+    is(list("actions").len() <= ACTIONS_MAX, "actions", "no more than 5 items allowed");
+    let nested = wire::blocks::check(list("blocks"));
+    problems.extend(
+        nested.into_iter().map(|problem| problem.replace("[json-pointer:", &format!("[json-pointer:{at}"))),
+    );
+    problems
 }
 
 fn metadata(raw: Option<&str>) -> Result<Option<String>, Failure> {

@@ -49,6 +49,14 @@ impl Failure {
         failure
     }
 
+    /// A code with several sentences for people.
+    #[must_use]
+    pub fn with_messages(code: &'static str, messages: &[String]) -> Self {
+        let mut failure = Self::new(code);
+        failure.detail().messages.extend(messages.iter().map(|message| format!("[ERROR] {message}")));
+        failure
+    }
+
     /// An argument that cannot be taken, and why.
     #[must_use]
     pub fn invalid_arguments(message: impl Into<String>) -> Self {

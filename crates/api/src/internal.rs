@@ -181,7 +181,7 @@ fn typed(send: RtmSend) -> Result<Post, Failure> {
         None => None,
     };
     let (text, truncated) = MessageText::cut(send.text.replace('\0', ""));
-    let found = mentions::find(text.as_str());
+    let found = mentions::find(text.as_str(), &[]);
     Ok(Post {
         channel: send.channel.parse().map_err(|_| "channel_not_found")?,
         content: Content {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use model::UserId;
 
-use crate::{call::Cx, cursor::PAGE_MAX, errors::Failure};
+use wire::mrkdwn::{self, Called};
+
+use crate::{call::Cx, channels, cursor::PAGE_MAX, errors::Failure};
 
 /// Different `@names` that one text may have linked. Further ones stay plain text.
 const NAMES_MAX: usize = 50;
@@ -18,53 +20,84 @@ pub struct Mentions {
     pub everyone: bool,
 }
 
-/// Finds the mentions of a text.
+/// Finds the mentions of a text, read as mrkdwn, and of blocks. What stands in code mentions nobody.
 #[must_use]
-pub fn find(text: &str) -> Mentions {
-    let mut mentions = Mentions::default();
-    for rest in text.split('<').skip(1) {
-        let Some((inside, _)) = rest.split_once('>') else { continue };
-        let (target, _) = inside.split_once('|').unwrap_or((inside, ""));
-        match target {
-            "!channel" | "!here" | "!everyone" | "!group" => mentions.everyone = true,
-            _ => {
-                let user = target.strip_prefix('@').and_then(|id| id.parse().ok());
-                if let Some(user) = user
-                    && !mentions.users.contains(&user)
-                {
-                    mentions.users.push(user);
-                }
-            }
+pub fn find(text: &str, blocks: &[serde_json::Value]) -> Mentions {
+    let mut called = Called::default();
+    // Most texts mention nobody: they need not be read.
+    if text.contains('<') {
+        called.add(&mrkdwn::parse(text));
+    }
+    wire::blocks::call(blocks, &mut called);
+    let mut mentions = Mentions { users: Vec::new(), everyone: called.everyone };
+    for user in called.users.iter().filter_map(|id| id.parse().ok()) {
+        if !mentions.users.contains(&user) {
+            mentions.users.push(user);
         }
     }
     mentions
 }
 
-/// Makes mentions of `@name`, `@channel`, `@here` and `@everyone` (`link_names`).
+/// Makes mentions of `@name`, `@channel`, `@here` and `@everyone`, and links of `#channel` for channels that the caller
+/// may see (`link_names`).
 ///
 /// # Errors
 /// A read failed.
 pub async fn link_names(cx: &Cx, text: String) -> Result<String, Failure> {
-    let names: Vec<String> = candidates(&text).map(str::to_owned).take(NAMES_MAX).collect();
     let mut links: HashMap<String, String> = HashMap::new();
     for word in ["channel", "here", "everyone"] {
-        links.insert(word.to_owned(), format!("<!{word}>"));
+        links.insert(format!("@{word}"), format!("<!{word}>"));
     }
+    let wanted = |sign| -> Vec<String> {
+        candidates(&text, sign).map(|name| format!("{sign}{name}")).take(NAMES_MAX).collect()
+    };
+    let (people, channels) = (wanted('@'), wanted('#'));
     let mut after = None;
-    while names.iter().any(|name| !links.contains_key(name)) {
+    while people.iter().any(|name| !links.contains_key(name)) {
         let page = cx.store().users(cx.workspace()?, after, PAGE_MAX).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         for user in page {
-            links.insert(user.name, format!("<@{}>", user.id));
+            links.insert(format!("@{}", user.name), format!("<@{}>", user.id));
+        }
+    }
+    for name in channels {
+        if let Some(id) = channels::by_name(cx, name.trim_start_matches('#')).await? {
+            let link = format!("<#{id}|{}>", name.trim_start_matches('#'));
+            links.insert(name, link);
         }
     }
     Ok(replace(&text, &links))
 }
 
-/// The names after each `@` that starts a word, outside of `<…>`.
-fn candidates(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices('@').filter_map(|(at, _)| name_at(text, at))
+/// Makes links of addresses that stand alone (`parse=full`).
+#[must_use]
+pub fn link_addresses(text: &str) -> String {
+    let mut linked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("http") {
+        let (before, from) = rest.split_at(at);
+        linked.push_str(before);
+        let end = from.find(|c: char| c.is_whitespace() || "<>|\"".contains(c)).unwrap_or(from.len());
+        let (word, after) = from.split_at(end);
+        let address = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
+        let alone = before.chars().next_back().or_else(|| linked.chars().next_back());
+        let free = alone.is_none_or(|c| !c.is_alphanumeric() && !"<|/@".contains(c));
+        let host = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+        if free && host.is_some_and(|host| !host.is_empty()) {
+            linked.push_str(&format!("<{address}>{}", word.get(address.len()..).unwrap_or_default()));
+        } else {
+            linked.push_str(word);
+        }
+        rest = after;
+    }
+    linked.push_str(rest);
+    linked
+}
+
+/// The names after each `@` or `#` that starts a word, outside of `<…>`.
+fn candidates(text: &str, sign: char) -> impl Iterator<Item = &str> {
+    text.match_indices(sign).filter_map(|(at, _)| name_at(text, at))
 }
 
 fn name_at(text: &str, at: usize) -> Option<&str> {
@@ -74,7 +107,7 @@ fn name_at(text: &str, at: usize) -> Option<&str> {
     }
     let rest = text.get(at + 1..)?;
     let end = rest
-        .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
+        .find(|c: char| !(c.is_alphanumeric() && !c.is_uppercase() || matches!(c, '.' | '-' | '_')))
         .unwrap_or(rest.len());
     let name = rest.get(..end)?.trim_end_matches('.');
     if name.is_empty() { None } else { Some(name) }
@@ -83,9 +116,9 @@ fn name_at(text: &str, at: usize) -> Option<&str> {
 fn replace(text: &str, links: &HashMap<String, String>) -> String {
     let mut linked = String::with_capacity(text.len());
     let mut done = 0;
-    for (at, _) in text.match_indices('@') {
+    for (at, sign) in text.match_indices(['@', '#']) {
         let Some(name) = name_at(text, at) else { continue };
-        let Some(link) = links.get(name) else { continue };
+        let Some(link) = links.get(&format!("{sign}{name}")) else { continue };
         linked.push_str(text.get(done..at).unwrap_or_default());
         linked.push_str(link);
         done = at + 1 + name.len();
@@ -101,28 +134,50 @@ mod tests {
     #[test]
     fn ids_and_words_are_found_names_are_not() {
         let (one, two) = (UserId::from_random(1), UserId::from_random(2));
-        let found =
-            find(&format!("a <@{one}> <@{two}|Two> <@{one}> @{two} <@nobody> <#C1> <!subteam^S1> <@{two}"));
+        let found = find(
+            &format!("a <@{one}> <@{two}|Two> <@{one}> @{two} <@nobody> <#C1> <!subteam^S1> <@{two}"),
+            &[],
+        );
         assert_eq!(found, Mentions { users: vec![one, two], everyone: false });
         for text in ["<!here>", "x<!channel|@channel>", "<!everyone>"] {
-            assert!(find(text).everyone, "{text}");
+            assert!(find(text, &[]).everyone, "{text}");
         }
-        assert_eq!(find("@channel < <@ > <>"), Mentions::default());
+        assert_eq!(find("@channel < <@ > <>", &[]), Mentions::default());
+        assert_eq!(find(&format!("`<@{one}>` ```<!here>```"), &[]), Mentions::default(), "code calls nobody");
+        let blocks = [serde_json::json!({ "type": "rich_text", "elements": [
+            { "type": "rich_text_section", "elements": [{ "type": "user", "user_id": one.to_string() }] } ] })];
+        assert_eq!(find("x", &blocks).users, [one]);
     }
 
     #[test]
     fn names_become_links() {
         let links = HashMap::from([
-            ("ada".to_owned(), "<@U1>".to_owned()),
-            ("channel".to_owned(), "<!channel>".to_owned()),
+            ("@ada".to_owned(), "<@U1>".to_owned()),
+            ("@channel".to_owned(), "<!channel>".to_owned()),
+            ("#plans".to_owned(), "<#C1|plans>".to_owned()),
         ]);
         for (text, expect) in [
             ("hi @ada, @channel.", "hi <@U1>, <!channel>."),
             ("ada@ada <@ada> @adam @", "ada@ada <@ada> @adam @"),
             ("ü@ada", "ü@ada"),
             ("(@ada)", "(<@U1>)"),
+            ("see #plans.", "see <#C1|plans>."),
+            ("#Plans x#plans <#C1> #", "#Plans x#plans <#C1> #"),
         ] {
             assert_eq!(replace(text, &links), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_stand_alone_become_links() {
+        for (text, expect) in [
+            ("see https://x.org/a?b=c.", "see <https://x.org/a?b=c>."),
+            ("(http://x.org)", "(<http://x.org>)"),
+            ("<https://x.org|x> https://", "<https://x.org|x> https://"),
+            ("http https http://a http://b", "http https <http://a> <http://b>"),
+            ("xhttp://a", "xhttp://a"),
+        ] {
+            assert_eq!(link_addresses(text), expect, "{text}");
         }
     }
 }

@@ -34,6 +34,14 @@ pub fn secret() -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<32>()?))
 }
 
+/// A few characters that are unlikely to come twice in one message: Slack's `block_id` of who chose none.
+///
+/// # Errors
+/// [`NoRandomness`].
+pub fn short() -> Result<String, NoRandomness> {
+    Ok(URL_SAFE_NO_PAD.encode(bytes::<4>()?))
+}
+
 /// A new channel's id.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! Objects are written straight to JSON text ([`json::Object`]): no tree is built, keys keep their order,
 //! and blocks go out byte for byte as they came in. Key names and types are Slack's.
 
+pub mod blocks;
 pub mod conversation;
 pub mod dnd;
 pub mod emoji;
@@ -10,6 +11,7 @@ pub mod event;
 pub mod further;
 pub mod json;
 pub mod message;
+pub mod mrkdwn;
 pub mod realtime;
 pub mod team;
 pub mod user;
