@@ -3,6 +3,7 @@
 // A command line tool speaks on stdout.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod conformance;
 mod count;
 mod licences;
 mod paths;
@@ -24,8 +25,9 @@ const USAGE: &str = "\
 cargo xtask run [--data DIR] [--listen ADDRESS]
     Builds the web client and the server, serves a demo workspace (default: data/demo on 127.0.0.1:8080).
 
-cargo xtask test [--ci] [--long] [--only STEP]…
+cargo xtask test [--ci] [--long] [--only STEP]… [--write]
     Runs every test. --ci: a missing peer is a failure. --long: long runs too. --only: one step; see --list.
+    --write: what is generated from the tests (docs/api/compatibility.md) is written, not compared.
 
 cargo xtask test --list
     Names the steps.
@@ -65,6 +67,7 @@ fn dispatch() -> Result<ExitCode> {
                     "--long" => options.long = true,
                     "--only" => options.only.push(value(&argument, arguments.next())?),
                     "--list" => options.list = true,
+                    "--write" => options.write = true,
                     other => bail!("unknown argument {other}\n\n{USAGE}"),
                 }
             }

@@ -28,6 +28,15 @@ pub(crate) fn node(binary: &Path, program: &str) -> Result<Verdict> {
     with_server(binary, program, &mut run)
 }
 
+/// The program of each family of methods, with its answers recorded in `folder`.
+pub(crate) fn families(binary: &Path, folder: &Path) -> Result<Verdict> {
+    let package = paths::root().join("tests/sdk/node");
+    web::install(package.clone())?;
+    let mut run = Command::new("node");
+    run.arg("families.mjs").current_dir(package).env("PARLANCE_RECORD", folder);
+    with_server(binary, "families-recorded", &mut run)
+}
+
 /// `slack_sdk` of Python.
 pub(crate) fn python(binary: &Path, program: &str) -> Result<Verdict> {
     let python = match peers::python() {

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::count::{Count, Format};
 use crate::postgres::{Bouncer, Postgres};
 use crate::report::{Report, Verdict, command};
-use crate::{licences, paths, peers, sdk, server, shell, web};
+use crate::{conformance, licences, paths, peers, sdk, server, shell, web};
 
 /// What is run.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Name the steps instead.
     pub(crate) list: bool,
+    /// Write what is generated instead of comparing it.
+    pub(crate) write: bool,
 }
 
 const STEPS: &[(&str, &str)] = &[
@@ -41,6 +43,8 @@ const STEPS: &[(&str, &str)] = &[
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
     ("sdk-python-rtm", "slack_sdk: rtm_v2"),
     ("sdk-morphism", "slack-morphism"),
+    ("sdk-families", "each family of methods, with @slack/web-api"),
+    ("conformance", "what the server said in tests is what Slack's types say, and docs/api/compatibility.md"),
     ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
@@ -155,6 +159,9 @@ fn binary_steps(report: &mut Report, options: &Options) {
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
             .args(["--skip", "postgresql::", "--skip", "autobahn::"])
             .env("PARLANCE_BIN", &binary);
+        if let Ok(folder) = conformance::fresh(conformance::ALL) {
+            test.env("PARLANCE_RECORD", folder);
+        }
         if options.ci {
             test.env("CI", "1");
         }
@@ -167,6 +174,8 @@ fn binary_steps(report: &mut Report, options: &Options) {
     report.step("sdk-python", || sdk::python(&binary, "web_client.py"));
     report.step("sdk-python-rtm", || sdk::python(&binary, "rtm_client.py"));
     report.step("sdk-morphism", || sdk::rust(&binary));
+    report.step("sdk-families", || sdk::node(&binary, "families.mjs"));
+    report.step("conformance", || conformance::check(&binary, options.write));
     report.step("e2e", || {
         if let Some(missing) = peers::node_missing() {
             return Ok(Verdict::Missing(missing));

@@ -189,7 +189,8 @@ pub async fn list(cx: &Cx, member: Option<UserId>) -> Result<Reply, Failure> {
     page.truncate(limit);
     let mut reply = Reply::ok();
     reply.objects("channels", &page, |object, (channel, membership)| {
-        put_conversation(object, workspace, channel, viewer, Seen::by(membership.as_ref()));
+        let seen = if membership.is_some() { Seen::FromInside } else { Seen::FromOutside };
+        put_conversation(object, workspace, channel, viewer, seen);
     });
     let last = page.last().filter(|_| more);
     reply.next_cursor = Some(last.map(|(channel, _)| cursor::encode("team", channel.id)).unwrap_or_default());

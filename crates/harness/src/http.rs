@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::history::Snapshot;
+use crate::record::record;
 use crate::view::Message;
 
 /// How long an answer may take before it counts as none.
@@ -168,6 +169,7 @@ async fn envelope(method: &str, request: reqwest::RequestBuilder) -> Result<Valu
     ensure!(status == 200 || status == 429, "{method} answered HTTP {status}: {body}");
     let answer: Value = serde_json::from_str(&body).with_context(|| format!("{method} answered {body:?}"))?;
     ensure!(answer["ok"].is_boolean(), "{method} answered no envelope: {answer}");
+    record("response", method, &answer);
     Ok(answer)
 }
 

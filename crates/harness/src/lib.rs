@@ -25,6 +25,7 @@ pub mod http;
 pub mod listener;
 pub mod postgres;
 pub mod proxy;
+pub mod record;
 pub mod sandbox;
 pub mod socket;
 pub mod view;

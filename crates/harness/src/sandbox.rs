@@ -410,7 +410,10 @@ pub struct Output {
 /// The binary, without the variables that only tests read: it refuses those that it does not know.
 fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.env_remove("PARLANCE_POSTGRES_BIN").env_remove("PARLANCE_SANDBOX_STORE");
+    for ours in ["PARLANCE_POSTGRES_BIN", "PARLANCE_SANDBOX_STORE", "PARLANCE_RECORD", "PARLANCE_SCRIPT_ONLY"]
+    {
+        command.env_remove(ours);
+    }
     Ok(command)
 }
 

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::http::Api;
+use crate::record::record;
 
 /// How long a frame that must come may take on a busy machine.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(20);
@@ -134,7 +135,9 @@ impl Socket {
             match message.with_context(|| format!("nothing came within {within:?}"))? {
                 None | Some(Err(_)) => return Ok(Frame::Closed(None)),
                 Some(Ok(Message::Text(text))) => {
-                    let frame = serde_json::from_str(&text).with_context(|| format!("frame {text:?}"))?;
+                    let frame: Value =
+                        serde_json::from_str(&text).with_context(|| format!("frame {text:?}"))?;
+                    self.record(&frame);
                     return Ok(Frame::Json(frame));
                 }
                 Some(Ok(Message::Close(close))) => {
@@ -142,6 +145,16 @@ impl Socket {
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(other)) => bail!("a frame that is no text: {other:?}"),
+            }
+        }
+    }
+
+    fn record(&self, frame: &Value) {
+        let kind =
+            if self.hello["protocol"].is_number() || frame.get("_p").is_some() { "realtime" } else { "rtm" };
+        for event in frame["events"].as_array().into_iter().flatten().chain([frame]) {
+            if let Some(name) = event["type"].as_str() {
+                record(kind, name, event);
             }
         }
     }

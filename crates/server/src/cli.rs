@@ -42,6 +42,9 @@ enum Command {
     CreateWorkspace(CreateWorkspace),
     /// Show the jobs that were given up, try one again or forget it
     Jobs(Jobs),
+    /// Print the methods of the API as JSON: names, and scopes that tokens need
+    #[command(hide = true)]
+    Methods,
     /// Show or check the configuration
     Config(ConfigCommand),
 }
@@ -218,6 +221,7 @@ impl Cli {
             Command::ResetPassword(command) => command.run(),
             Command::CreateWorkspace(command) => command.run(),
             Command::Jobs(command) => command.run(),
+            Command::Methods => methods(),
             Command::Config(command) => command.run(),
         };
         match result {
@@ -414,6 +418,21 @@ impl Jobs {
             }
         }
     }
+}
+
+fn methods() -> anyhow::Result<()> {
+    use api::methods::{Access, METHODS};
+    let described: Vec<_> = METHODS
+        .iter()
+        .map(|method| match method.access {
+            Access::Anyone => serde_json::json!({ "name": method.name, "anyone": true }),
+            Access::Token { bot, user, app } => {
+                serde_json::json!({ "name": method.name, "bot": bot, "user": user, "app": app })
+            }
+        })
+        .collect();
+    say(&serde_json::to_string(&described)?);
+    Ok(())
 }
 
 impl ConfigCommand {

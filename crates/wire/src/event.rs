@@ -140,7 +140,16 @@ fn put_event(body: &mut Object, event: &Event) {
                     .put("name", &channel.name)
                     .put("name_normalized", &channel.name)
                     .put("is_channel", &true)
+                    .put("is_group", &false)
+                    .put("is_im", &false)
+                    .put("is_mpim", &false)
+                    .put("is_private", &false)
+                    .put("is_archived", &channel.archived)
+                    .put("is_general", &channel.general)
+                    .put("is_frozen", &false)
                     .put("is_shared", &false)
+                    .put("is_ext_shared", &false)
+                    .put("is_pending_ext_shared", &false)
                     .put("is_org_shared", &false)
                     .put("created", &channel.created.div_euclid(1_000_000))
                     .text("creator", channel.creator)
@@ -345,7 +354,7 @@ fn put_subscription(body: &mut Object, name: &str, subscription: Subscription) {
 }
 
 fn seen_at(event: &Event) -> UserView {
-    UserView { now: event.at.seconds(), ..UserView::default() }
+    UserView { now: event.at.seconds(), locale: true, ..UserView::default() }
 }
 
 fn put_archived(body: &mut Object, name: &str, user: UserId, channel: ChannelId) {

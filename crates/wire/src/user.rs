@@ -29,7 +29,10 @@ pub fn put_user(object: &mut Object, user: &User, view: UserView) {
         .put("tz", &user.tz)
         .put("tz_label", &zone_label(offset))
         .put("tz_offset", &offset)
-        .object("profile", |profile| put_profile(profile, user, view))
+        .object("profile", |profile| {
+            put_profile(profile, user, view);
+            profile.text("team", user.workspace);
+        })
         .put("is_admin", &(person && user.role >= Role::Admin))
         .put("is_owner", &(person && user.role >= Role::Owner))
         .put("is_primary_owner", &(person && user.role == Role::PrimaryOwner))
@@ -64,10 +67,10 @@ pub fn put_profile(profile: &mut Object, user: &User, view: UserView) {
         .put("status_text", &said.status.text)
         .put("status_text_canonical", "")
         .put("status_emoji", &said.status.emoji)
+        .texts("status_emoji_display_info", [] as [&str; 0])
         .put("status_expiration", &said.status.expiration)
         .put("first_name", first)
-        .put("last_name", last)
-        .text("team", user.workspace);
+        .put("last_name", last);
     if let UserKind::Bot { bot, app } = user.kind {
         profile.text("bot_id", bot).text("api_app_id", app).put("always_active", &true);
     }

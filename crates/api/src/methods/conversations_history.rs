@@ -34,7 +34,9 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     reply
         .objects("messages", &page.messages, |object, message| put_message(object, workspace, message, view))
         .put("has_more", &page.has_more)
-        .put("pin_count", &found.channel.pins);
+        .put("pin_count", &found.channel.pins)
+        .put("channel_actions_ts", &None::<&str>)
+        .put("channel_actions_count", &0);
     if page.has_more {
         let edge = if range.from_oldest { page.messages.first() } else { page.messages.last() };
         let turn = if range.from_oldest { Messages::After } else { Messages::Before };

@@ -209,6 +209,7 @@ impl World {
             .unwrap();
         let answer = self.send(request).await;
         assert!(answer.status == StatusCode::OK || answer.status == StatusCode::TOO_MANY_REQUESTS);
+        record(method, &answer.json());
         answer.json()
     }
 
@@ -266,6 +267,22 @@ impl World {
         self.call(&self.ada, "conversations.invite", args).await;
         id
     }
+}
+
+/// Keeps an answer for the comparison with Slack's types, if `PARLANCE_RECORD` names a folder.
+fn record(method: &str, body: &Value) {
+    use std::io::Write;
+    let Some(folder) = std::env::var_os("PARLANCE_RECORD") else { return };
+    let path = std::path::Path::new(&folder).join(format!("{}.jsonl", std::process::id()));
+    // One write for each line: tests run side by side.
+    let line = format!("{}\n", json!({ "kind": "response", "name": method, "body": body }));
+    std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap()
+        .write_all(line.as_bytes())
+        .unwrap();
 }
 
 /// Jobs that run.
