@@ -285,7 +285,7 @@ pub enum WriteKind {
     Convert {
         /// Channel.
         channel: ChannelId,
-        /// Who: an admin.
+        /// Who: an admin, in a private channel also a member.
         by: By,
         /// [`ChannelKind::Public`] or [`ChannelKind::Private`].
         to: ChannelKind,

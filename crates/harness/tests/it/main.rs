@@ -11,6 +11,7 @@ mod disk;
 mod durable;
 mod isolation;
 mod load;
+mod matrix;
 mod operation;
 mod postgresql;
 mod realtime;

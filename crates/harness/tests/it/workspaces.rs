@@ -9,14 +9,10 @@ use serde_json::json;
 use server::config::Config;
 use store::{NewCredential, NewPerson, SecretHash, Write, WriteKind};
 
-const SCOPES: &str = "client,channels:history,channels:read,channels:write,chat:write,groups:history,groups:read,\
-                      groups:write,im:history,im:read,im:write,mpim:history,mpim:read,mpim:write,reactions:read,\
-                      reactions:write,rtm:stream,team:read,users:read";
-
 /// The owner of a second workspace.
 pub(crate) struct Stranger {
     workspace: String,
-    user: String,
+    pub(crate) user: String,
     pub(crate) general: String,
     pub(crate) token: String,
 }
@@ -44,7 +40,7 @@ pub(crate) async fn add_workspace(config: &Config, shard: usize) -> Result<Stran
         user: Some(user),
         bot: None,
         app: None,
-        scopes: SCOPES.to_owned(),
+        scopes: api::methods::every_scope(Credential::User),
         expires: None,
     };
     let kinds = [

@@ -300,8 +300,8 @@ pub(super) async fn convert(
     if by.role < Role::Admin {
         return Err(Refusal::NotAllowed.into());
     }
-    // An admin may convert a private channel that they are not in, as on Slack.
-    let mut stored = batch.channel(workspace, channel).await?;
+    // An admin does not know of private channels that they are not in.
+    let mut stored = post::readable(batch, workspace, channel, by).await?;
     if stored.channel.kind.is_direct() || stored.channel.general {
         return Err(Refusal::WrongChannelKind.into());
     }
