@@ -1,6 +1,6 @@
 //! What a message carries: text, blocks, attachments, metadata; checked and cut to the limits.
 
-use model::{MessageText, UserId};
+use model::{Message, MessageText, UserId};
 use serde_json::{Value, value::RawValue};
 use wire::mrkdwn::{self, Part, Span};
 
@@ -70,13 +70,14 @@ impl Content {
         let metadata = metadata(cx.args.json("metadata"))?;
         let mut text = cx.args.prose("text")?;
         if let Some(markdown) = cx.args.prose("markdown_text")?.filter(|text| !text.is_empty()) {
-            if text.as_ref().is_some_and(|text| !text.is_empty()) || blocks.is_some() {
+            let given = |part: &Option<String>| part.as_ref().is_some_and(|part| !part.is_empty());
+            if given(&text) || given(&blocks) {
                 return Err("markdown_text_conflict".into());
             }
             if markdown.chars().count() > MARKDOWN_CHARS_MAX {
                 return Err("msg_too_long".into());
             }
-            blocks = Some(own_block(&serde_json::json!({ "type": "markdown", "text": markdown }))?);
+            blocks = Some(own_block(&as_markdown(&markdown))?);
             text = Some(markdown);
         }
         let full = parse_mode(cx)? == Parse::Full;
@@ -89,9 +90,7 @@ impl Content {
             && blocks.is_none()
             && let Some(plain) = text.as_deref().filter(|text| !text.is_empty())
         {
-            // Shown as it is by everybody: a rich text with nothing but characters.
-            let as_it_is = [Part::Section(vec![Span::Text(unescaped(plain))])];
-            blocks = Some(own_block(&mrkdwn::to_rich_text(&as_it_is))?);
+            blocks = Some(own_block(&as_it_is(plain))?);
         }
         let parsed = parsed(blocks.as_deref());
         if text.as_ref().is_none_or(String::is_empty) && !parsed.is_empty() {
@@ -112,6 +111,20 @@ impl Content {
             mentions: found.users,
             mentions_everyone: found.everyone,
         })
+    }
+
+    /// The content of an edit: with what `message` keeps, it mentions whom the whole mentions. Blocks that were
+    /// derived from a text go when the text does.
+    #[must_use]
+    pub fn over(mut self, message: &Message) -> Self {
+        let text = self.text.as_ref().unwrap_or(&message.text).as_str();
+        if self.blocks.is_none() && self.text.is_some() && is_derived(message) {
+            self.blocks = Some(String::new());
+        }
+        let blocks = parsed(self.blocks.as_deref().or(message.blocks.as_deref()));
+        let found = mentions::find(text, &blocks);
+        (self.mentions, self.mentions_everyone) = (found.users, found.everyone);
+        self
     }
 
     /// Whether there is nothing to show.
@@ -142,6 +155,25 @@ fn parse_mode(cx: &Cx) -> Result<Parse, Failure> {
     }
 }
 
+/// The block of a text that is shown as it is by everybody: a rich text with nothing but characters.
+fn as_it_is(text: &str) -> Value {
+    mrkdwn::to_rich_text(&[Part::Section(vec![Span::Text(unescaped(text))])])
+}
+
+/// The block of a `markdown_text`.
+fn as_markdown(text: &str) -> Value {
+    serde_json::json!({ "type": "markdown", "text": text })
+}
+
+/// Whether a message's blocks were made here of its text. What was made is compared: nothing marks it.
+fn is_derived(message: &Message) -> bool {
+    let mut blocks = parsed(message.blocks.as_deref());
+    let [Value::Object(block)] = blocks.as_mut_slice() else { return false };
+    block.remove("block_id");
+    let text = message.text.as_str();
+    [as_it_is(text), as_markdown(text)].iter().any(|made| made.as_object() == Some(block))
+}
+
 /// The text without the three escapes of mrkdwn.
 fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -153,7 +185,7 @@ fn parsed(blocks: Option<&str>) -> Vec<Value> {
 
 /// Blocks of ours: one block, with an id.
 fn own_block(block: &Value) -> Result<String, Failure> {
-    with_ids(&[block.to_string()], "block_id", |_| Ok(format!("{:?}", random::short()?)))
+    with_ids(&[block.to_string()])
 }
 
 fn blocks(raw: Option<&str>) -> Result<Option<String>, Failure> {
@@ -170,33 +202,50 @@ fn blocks(raw: Option<&str>) -> Result<Option<String>, Failure> {
     if blocks.is_empty() {
         return Ok(Some(String::new()));
     }
-    let each: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| format())?;
-    let each: Vec<String> = each.into_iter().map(|block| block.get().to_owned()).collect();
-    with_ids(&each, "block_id", |_| Ok(format!("{:?}", random::short()?))).map(Some)
+    with_ids(&each(raw)?).map(Some)
 }
 
-/// A JSON array of objects, as they came but for a member that those get that lack it.
-fn with_ids(
+/// A JSON array of objects, as they came but for a member that those get that lack it or have nothing in it.
+fn with_member(
     objects: &[String],
     name: &str,
-    mut id: impl FnMut(usize) -> Result<String, Failure>,
+    mut made: impl FnMut(usize) -> Result<String, Failure>,
 ) -> Result<String, Failure> {
     let mut array = String::from("[");
     for (number, object) in objects.iter().enumerate() {
         if number > 0 {
             array.push(',');
         }
-        let members: serde_json::Map<String, Value> = serde_json::from_str(object).unwrap_or_default();
+        let mut members: serde_json::Map<String, Value> = serde_json::from_str(object).unwrap_or_default();
+        let nothing = |value: &Value| value.is_null() || value.as_str().is_some_and(str::is_empty);
+        let given = members.get(name).map(|value| !nothing(value));
+        // An empty one is taken out first.
+        let without = (given == Some(false)).then(|| {
+            members.remove(name);
+            Value::Object(members.clone()).to_string()
+        });
+        let object = without.as_deref().unwrap_or(object);
         match object.split_once('{') {
-            Some((_, rest)) if !members.contains_key(name) => {
+            Some((_, rest)) if given != Some(true) => {
                 let comma = if members.is_empty() { "" } else { "," };
-                array.push_str(&format!("{{\"{name}\":{}{comma}{rest}", id(number)?));
+                array.push_str(&format!("{{\"{name}\":{}{comma}{rest}", made(number)?));
             }
             _ => array.push_str(object),
         }
     }
     array.push(']');
     Ok(array)
+}
+
+/// The members of a JSON array as they came.
+fn each(array: &str) -> Result<Vec<String>, Failure> {
+    let each: Vec<&RawValue> = serde_json::from_str(array).map_err(|_| Failure::new("internal_error"))?;
+    Ok(each.into_iter().map(|value| value.get().to_owned()).collect())
+}
+
+/// Blocks with an id each.
+fn with_ids(blocks: &[String]) -> Result<String, Failure> {
+    with_member(blocks, "block_id", |_| Ok(format!("{:?}", random::short()?)))
 }
 
 fn refused(code: &'static str, problems: &[String]) -> Failure {
@@ -226,11 +275,13 @@ fn attachments(raw: Option<&str>) -> Result<Option<String>, Failure> {
     if attachments.is_empty() {
         return Ok(Some(String::new()));
     }
-    let each: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| Failure::new("invalid_attachments"))?;
-    let each: Vec<String> = each.into_iter().map(|attachment| attachment.get().to_owned()).collect();
-    let numbered = with_ids(&each, "id", |number| Ok((number + 1).to_string()))?;
-    let each: Vec<&RawValue> = serde_json::from_str(&numbered).map_err(|_| Failure::new("internal_error"))?;
-    let each: Vec<String> = each.into_iter().map(|attachment| attachment.get().to_owned()).collect();
+    let own_blocks = each(raw)?.into_iter().map(|attachment| with_block_ids(&attachment));
+    let numbered =
+        with_member(
+            &own_blocks.collect::<Result<Vec<_>, _>>()?,
+            "id",
+            |number| Ok((number + 1).to_string()),
+        )?;
     let fallback = |number: usize| {
         let text =
             |key: &str| attachments.get(number).and_then(|it| it.get(key)?.as_str()).map(str::to_owned);
@@ -238,7 +289,16 @@ fn attachments(raw: Option<&str>) -> Result<Option<String>, Failure> {
         let shown = shown.unwrap_or_else(|| "[no preview available]".to_owned());
         serde_json::to_string(&shown).map_err(|_| Failure::new("internal_error"))
     };
-    with_ids(&each, "fallback", fallback).map(Some)
+    with_member(&each(&numbered)?, "fallback", fallback).map(Some)
+}
+
+/// An attachment whose blocks have an id each.
+fn with_block_ids(attachment: &str) -> Result<String, Failure> {
+    let mut members: serde_json::Map<String, Value> = serde_json::from_str(attachment).unwrap_or_default();
+    let Some(Value::Array(blocks)) = members.get_mut("blocks") else { return Ok(attachment.to_owned()) };
+    let texts: Vec<String> = blocks.iter().map(Value::to_string).collect();
+    *blocks = serde_json::from_str(&with_ids(&texts)?).map_err(|_| Failure::new("internal_error"))?;
+    Ok(Value::Object(members).to_string())
 }
 
 /// What is wrong with an attachment: types of the members that Slack documents, its actions, its blocks.
@@ -256,6 +316,7 @@ fn attachment_problems(attachment: &Value, at: &str) -> Vec<String> {
         let fits = members.get(*key).is_none_or(|it| it.is_string() || it.is_null() || it.is_number());
         is(fits, key, "must be a string");
     }
+    is(members.get("id").is_none_or(|it| it.is_number() || it.is_null()), "id", "must be a number");
     for key in ["fields", "actions", "mrkdwn_in", "blocks"] {
         is(members.get(key).is_none_or(|it| it.is_array() || it.is_null()), key, "must be an array");
     }

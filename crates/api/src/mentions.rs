@@ -29,13 +29,8 @@ pub fn find(text: &str, blocks: &[serde_json::Value]) -> Mentions {
         called.add(&mrkdwn::parse(text));
     }
     wire::blocks::call(blocks, &mut called);
-    let mut mentions = Mentions { users: Vec::new(), everyone: called.everyone };
-    for user in called.users.iter().filter_map(|id| id.parse().ok()) {
-        if !mentions.users.contains(&user) {
-            mentions.users.push(user);
-        }
-    }
-    mentions
+    let users = called.users.iter().filter_map(|id| id.parse().ok()).collect();
+    Mentions { users, everyone: called.everyone }
 }
 
 /// Makes mentions of `@name`, `@channel`, `@here` and `@everyone`, and links of `#channel` for channels that the caller
@@ -73,26 +68,69 @@ pub async fn link_names(cx: &Cx, text: String) -> Result<String, Failure> {
 /// Makes links of addresses that stand alone (`parse=full`).
 #[must_use]
 pub fn link_addresses(text: &str) -> String {
-    let mut linked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("http") {
-        let (before, from) = rest.split_at(at);
-        linked.push_str(before);
-        let end = from.find(|c: char| c.is_whitespace() || "<>|\"".contains(c)).unwrap_or(from.len());
-        let (word, after) = from.split_at(end);
-        let address = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
-        let alone = before.chars().next_back().or_else(|| linked.chars().next_back());
-        let free = alone.is_none_or(|c| !c.is_alphanumeric() && !"<|/@".contains(c));
-        let host = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
-        if free && host.is_some_and(|host| !host.is_empty()) {
-            linked.push_str(&format!("<{address}>{}", word.get(address.len()..).unwrap_or_default()));
-        } else {
-            linked.push_str(word);
+    linked(text, |plain, out| {
+        let lower = plain.to_ascii_lowercase();
+        let mut done = 0;
+        for (at, _) in lower.match_indices("http") {
+            let Some(from) = plain.get(at..).filter(|_| at >= done) else { continue };
+            let ends = |c: char| c.is_whitespace() || "<>|\"`".contains(c);
+            let word = from.split(ends).next().unwrap_or_default();
+            let escape = ["&lt;", "&gt;"].iter().filter_map(|escape| word.find(escape)).min();
+            let word = word.get(..escape.unwrap_or(word.len())).unwrap_or_default();
+            let address = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
+            let before = plain.get(..at).and_then(|before| before.chars().next_back());
+            let free = before.is_none_or(|c| !c.is_alphanumeric() && !"|/@".contains(c));
+            let scheme = ["https://", "http://"].iter().any(|scheme| {
+                address.len() > scheme.len() && lower.get(at..).is_some_and(|rest| rest.starts_with(scheme))
+            });
+            if free && scheme {
+                out.push_str(plain.get(done..at).unwrap_or_default());
+                out.push_str(&format!("<{address}>"));
+                done = at + address.len();
+            }
         }
-        rest = after;
+        out.push_str(plain.get(done..).unwrap_or_default());
+    })
+}
+
+/// A text in which `link` has written what is neither code nor in `<…>`, and all else is as it was.
+fn linked(text: &str, mut link: impl FnMut(&str, &mut String)) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    // Where nothing can be closed any more: each kind is looked for once.
+    let (mut fences, mut entities) = (true, true);
+    let mut plain = 0;
+    let mut at = 0;
+    while let Some(found) = rest.get(at..).and_then(|later| later.find(['<', '`'])) {
+        at += found;
+        let from = rest.get(at..).unwrap_or_default();
+        let line = |stop: char| {
+            let end = from.get(1..)?.find([stop, '\n'])? + 1;
+            from.get(end..)?.starts_with(stop).then_some(end + 1)
+        };
+        let length = if from.starts_with("```") && fences {
+            let end = from.get(3..).and_then(|inside| inside.find("```"));
+            fences = end.is_some();
+            end.map(|end| end + 6)
+        } else if from.starts_with('`') {
+            line('`').filter(|&length| length > 2)
+        } else if entities {
+            entities = from.contains('>');
+            line('>')
+        } else {
+            None
+        };
+        let Some(length) = length else {
+            at += 1;
+            continue;
+        };
+        link(rest.get(plain..at).unwrap_or_default(), &mut out);
+        out.push_str(from.get(..length).unwrap_or_default());
+        rest = from.get(length..).unwrap_or_default();
+        (plain, at) = (0, 0);
     }
-    linked.push_str(rest);
-    linked
+    link(rest.get(plain..).unwrap_or_default(), &mut out);
+    out
 }
 
 /// The names after each `@` or `#` that starts a word, outside of `<…>`.
@@ -114,17 +152,17 @@ fn name_at(text: &str, at: usize) -> Option<&str> {
 }
 
 fn replace(text: &str, links: &HashMap<String, String>) -> String {
-    let mut linked = String::with_capacity(text.len());
-    let mut done = 0;
-    for (at, sign) in text.match_indices(['@', '#']) {
-        let Some(name) = name_at(text, at) else { continue };
-        let Some(link) = links.get(&format!("{sign}{name}")) else { continue };
-        linked.push_str(text.get(done..at).unwrap_or_default());
-        linked.push_str(link);
-        done = at + 1 + name.len();
-    }
-    linked.push_str(text.get(done..).unwrap_or_default());
-    linked
+    linked(text, |plain, out| {
+        let mut done = 0;
+        for (at, sign) in plain.match_indices(['@', '#']) {
+            let Some(name) = name_at(plain, at) else { continue };
+            let Some(link) = links.get(&format!("{sign}{name}")) else { continue };
+            out.push_str(plain.get(done..at).unwrap_or_default());
+            out.push_str(link);
+            done = at + 1 + name.len();
+        }
+        out.push_str(plain.get(done..).unwrap_or_default());
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +201,11 @@ mod tests {
             ("(@ada)", "(<@U1>)"),
             ("see #plans.", "see <#C1|plans>."),
             ("#Plans x#plans <#C1> #", "#Plans x#plans <#C1> #"),
+            (
+                "`@ada` ```@ada``` <https://x.org|hi @ada> @ada",
+                "`@ada` ```@ada``` <https://x.org|hi @ada> <@U1>",
+            ),
+            ("`` @ada < @ada", "`` <@U1> < <@U1>"),
         ] {
             assert_eq!(replace(text, &links), expect, "{text}");
         }
@@ -176,6 +219,11 @@ mod tests {
             ("<https://x.org|x> https://", "<https://x.org|x> https://"),
             ("http https http://a http://b", "http https <http://a> <http://b>"),
             ("xhttp://a", "xhttp://a"),
+            (
+                "<https://x.org|see http://y.org> `http://z.org`",
+                "<https://x.org|see http://y.org> `http://z.org`",
+            ),
+            ("&lt;http://q.org&gt; HTTP://Q.org/a&amp;b", "&lt;<http://q.org>&gt; <HTTP://Q.org/a&amp;b>"),
         ] {
             assert_eq!(link_addresses(text), expect, "{text}");
         }

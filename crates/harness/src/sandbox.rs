@@ -408,7 +408,10 @@ pub struct Output {
 }
 
 /// The binary, without the variables that only tests read: it refuses those that it does not know.
-fn command() -> Result<Command> {
+///
+/// # Errors
+/// When there is no binary.
+pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
     for ours in ["PARLANCE_POSTGRES_BIN", "PARLANCE_SANDBOX_STORE", "PARLANCE_RECORD", "PARLANCE_SCRIPT_ONLY"]
     {

@@ -89,6 +89,19 @@ impl Check {
     /// What no field can say alone.
     fn together(&mut self, object: &Map<String, Value>, name: &str, at: &str) {
         let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());
+        if name == "actions" {
+            self.unique(object, "elements", "action_id", at);
+        }
+        if name == "container" {
+            self.unique(object, "child_blocks", "block_id", at);
+        }
+        let number = |key: &str| object.get(key).and_then(Value::as_i64);
+        if let (Some(least), Some(most)) = (number("min_length"), number("max_length"))
+            && least > most
+        {
+            self.problem(&format!("{at}/min_length"), "must not be more than max_length");
+        }
+        self.initial(object, at);
         let one_of: &[&str] = match name {
             "section" => &["text", "fields"],
             "image" => &["image_url", "slack_file"],
@@ -103,6 +116,35 @@ impl Check {
         if exclusive && one_of.iter().all(|key| has(key)) {
             self.problem(at, format!("only one of {} is allowed", one_of.join(" and ")));
         }
+    }
+
+    /// No two of a list have the same id.
+    fn unique(&mut self, object: &Map<String, Value>, list: &str, id: &str, at: &str) {
+        let mut seen = std::collections::HashSet::new();
+        for (number, item) in object.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let Some(name) = item[id].as_str().filter(|name| !name.is_empty()) else { continue };
+            if !seen.insert(name) {
+                self.problem(&format!("{at}/{list}/{number}/{id}"), format!("{id} must be unique: {name}"));
+            }
+        }
+    }
+
+    /// What is chosen at first is one of the choices.
+    fn initial(&mut self, object: &Map<String, Value>, at: &str) {
+        let list = |key: &str| object.get(key).and_then(Value::as_array).into_iter().flatten();
+        let value = |option: &Value| option["value"].as_str().map(str::to_owned);
+        let groups =
+            list("option_groups").flat_map(|group| group["options"].as_array().into_iter().flatten());
+        let choices: Vec<String> = list("options").chain(groups).filter_map(value).collect();
+        if choices.is_empty() {
+            return;
+        }
+        let one = object.get("initial_option").filter(|option| !option.is_null());
+        let fits = one.is_none_or(|option| value(option).is_some_and(|value| choices.contains(&value)));
+        self.is(fits, &format!("{at}/initial_option"), "must be one of the options");
+        let fits =
+            list("initial_options").all(|option| value(option).is_some_and(|value| choices.contains(&value)));
+        self.is(fits, &format!("{at}/initial_options"), "must be among the options");
     }
 
     fn value(&mut self, value: &Value, kind: Kind, at: &str, depth: usize) {
@@ -121,6 +163,10 @@ impl Check {
                     let lower = url.to_ascii_lowercase();
                     self.is(known.iter().any(|scheme| lower.starts_with(scheme)), at, "must be a valid URL");
                 }
+            }
+            Kind::Shaped(shape, what) => {
+                let fits = value.as_str().is_some_and(shape);
+                self.is(fits, at, &format!("must be {what}"));
             }
             Kind::OneOf(choices) => {
                 let fits = value.as_str().is_some_and(|text| choices.contains(&text));
@@ -245,6 +291,15 @@ pub fn fallback(blocks: &[Value]) -> String {
             }
             Some("image") => lines.extend(block["alt_text"].as_str().map(str::to_owned)),
             Some("video" | "card") => lines.extend(inner(block, "title")),
+            Some("container") => {
+                lines.extend(inner(block, "title"));
+                lines.push(fallback(children(block)));
+            }
+            Some("carousel") => lines.push(fallback(elements(block))),
+            Some("table") => lines.extend(rows(block).map(|row| {
+                row.iter().map(|cell| fallback(std::slice::from_ref(cell))).collect::<Vec<_>>().join(" | ")
+            })),
+            Some("raw_text") => lines.extend(block["text"].as_str().map(str::to_owned)),
             _ => {}
         }
     }
@@ -252,12 +307,26 @@ pub fn fallback(blocks: &[Value]) -> String {
     lines.join("\n")
 }
 
+/// The blocks in a container.
+fn children(block: &Value) -> &[Value] {
+    block["child_blocks"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn elements(block: &Value) -> &[Value] {
+    block["elements"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The rows of a table.
+fn rows(block: &Value) -> impl Iterator<Item = &Vec<Value>> {
+    block["rows"].as_array().into_iter().flatten().filter_map(Value::as_array)
+}
+
 /// The text of a text object.
 fn inner(block: &Value, key: &str) -> Option<String> {
     block.get(key)?.get("text")?.as_str().map(str::to_owned)
 }
 
-/// Adds whom blocks call: in rich texts and in mrkdwn.
+/// Adds whom blocks call: in rich texts, in mrkdwn, and in the same entities in markdown.
 pub fn call(blocks: &[Value], called: &mut crate::mrkdwn::Called) {
     for block in blocks {
         match block["type"].as_str() {
@@ -271,6 +340,16 @@ pub fn call(blocks: &[Value], called: &mut crate::mrkdwn::Called) {
                     called.add(&crate::mrkdwn::parse(text["text"].as_str().unwrap_or_default()));
                 }
             }
+            Some("markdown") => called.add(&crate::mrkdwn::parse(block["text"].as_str().unwrap_or_default())),
+            Some("alert" | "card") => {
+                let texts = ["title", "subtitle", "body", "text"].iter().filter_map(|key| block.get(*key));
+                for text in texts.filter(|text| text["type"] == "mrkdwn") {
+                    called.add(&crate::mrkdwn::parse(text["text"].as_str().unwrap_or_default()));
+                }
+            }
+            Some("container") => call(children(block), called),
+            Some("carousel") => call(elements(block), called),
+            Some("table") => rows(block).for_each(|row| call(row, called)),
             _ => {}
         }
     }
@@ -360,8 +439,8 @@ mod tests {
             (
                 actions(),
                 "/elements",
-                many(25, &button(0)),
-                many(26, &button(0)),
+                json!((0..25).map(button).collect::<Vec<_>>()),
+                json!((0..26).map(button).collect::<Vec<_>>()),
                 "no more than 25 items allowed",
             ),
             (actions(), "/elements/0/text/text", x(75), x(76), "must be less than 76 characters"),
@@ -467,6 +546,38 @@ mod tests {
                 "missing required field: url [json-pointer:/blocks/0/elements/0/elements/0]",
             ),
             (
+                json!({ "type": "actions", "elements": [{ "type": "datepicker", "initial_date": "2026-02-30" }] }),
+                "must be a date like 2026-12-31 [json-pointer:/blocks/0/elements/0/initial_date]",
+            ),
+            (
+                json!({ "type": "actions", "elements": [{ "type": "timepicker", "initial_time": "99:99" }] }),
+                "must be a time like 23:59 [json-pointer:/blocks/0/elements/0/initial_time]",
+            ),
+            (
+                json!({ "type": "actions", "elements": [button(1), button(1)] }),
+                "action_id must be unique: a1 [json-pointer:/blocks/0/elements/1/action_id]",
+            ),
+            (
+                json!({ "type": "actions", "elements": [{ "type": "static_select",
+                    "options": [{ "text": plain("one"), "value": "1" }],
+                    "initial_option": { "text": plain("two"), "value": "2" } }] }),
+                "must be one of the options [json-pointer:/blocks/0/elements/0/initial_option]",
+            ),
+            (
+                json!({ "type": "table", "rows": [[{ "type": "raw_text", "text": "x" }]], "column_settings": [{ "align": "up" }] }),
+                "must be one of: left, center, right [json-pointer:/blocks/0/column_settings/0/align]",
+            ),
+            (
+                json!({ "type": "input", "label": plain("x"),
+                    "element": { "type": "plain_text_input", "min_length": 9, "max_length": 3 } }),
+                "must not be more than max_length [json-pointer:/blocks/0/element/min_length]",
+            ),
+            (
+                json!({ "type": "container", "child_blocks": [
+                    { "type": "divider", "block_id": "b" }, { "type": "divider", "block_id": "b" }] }),
+                "block_id must be unique: b [json-pointer:/blocks/0/child_blocks/1/block_id]",
+            ),
+            (
                 json!({ "type": "section", "text": plain("x"), "expand": "yes" }),
                 "must be a boolean [json-pointer:/blocks/0/expand]",
             ),
@@ -504,5 +615,15 @@ mod tests {
         let mut called = crate::mrkdwn::Called::default();
         call(&blocks, &mut called);
         assert_eq!((called.users, called.everyone), (vec!["U1".to_owned(), "U2".to_owned()], false));
+        let cell = |text: &str| json!({ "type": "raw_text", "text": text });
+        let inside = [
+            json!({ "type": "container", "title": plain("Box"), "child_blocks": blocks }),
+            json!({ "type": "markdown", "text": "**x** <@U3>" }),
+            json!({ "type": "table", "rows": [[cell("a"), cell("b")], [cell("c"), cell("d")]] }),
+        ];
+        assert_eq!(fallback(&inside), "Box\nTitle\n<@U1> *hi*\nf\n*b*<@U2>\n**x** <@U3>\na | b\nc | d");
+        let mut called = crate::mrkdwn::Called::default();
+        call(&inside, &mut called);
+        assert_eq!(called.users, ["U1", "U2", "U3"]);
     }
 }

@@ -29,6 +29,7 @@ export const accepted = [
   [/^auth\.revoke$/, /^\/revoked$/, SAMPLED],
   [/^api\.test$/, /^\/args\//, 'an echo of what was sent', SOMETIMES],
   [/^conversations\.replies$/, /^\/messages\/\[\]\/(pinned_info|pinned_to)$/, SAMPLED, SOMETIMES],
+  [/^conversations\.list$/, /^\/channels\/\[\]\/is_open$/, 'a closed DM or group DM, which the samples did not have', SOMETIMES],
   [/^conversations\.setTopic$/, /^\/channel\/(is_open|priority|user)$/, 'the topic of a DM, which the samples did not have', SOMETIMES],
   [/^message/, /^\/channel_type$/, 'the Events API adds it; RTM does not have it but for DMs'],
   [/^message/, /^\/(app_id|team|edited|thread_ts|parent_user_id|is_locked|latest_reply|reply_count|reply_users|reply_users_count|pinned_to|pinned_info|reactions|bot_id|client_msg_id|metadata|blocks|attachments|hidden|user|text|subtype|topic|purpose|old_name|name)\b/, 'the types of message events have the keys that some kinds had in samples; any message can be in a thread, edited, pinned'],

@@ -22,7 +22,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         return Err(Failure::invalid_arguments("unfurled_attachments: nothing is unfurled yet"));
     }
     check_as_user(&cx)?;
-    let content = Content::read(&cx).await?;
+    let mut content = Content::read(&cx).await?;
     let broadcast = cx.args.flag("reply_broadcast")?;
     if content.text.is_none()
         && content.blocks.is_none()
@@ -31,6 +31,10 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         && broadcast.is_none()
     {
         return Err("no_text".into());
+    }
+    // Whether there is such a message, and whose, the write finds out.
+    if let Some(message) = cx.store().message(cx.workspace()?, channel, ts).await? {
+        content = content.over(&message);
     }
     let write = WriteKind::Edit {
         channel,

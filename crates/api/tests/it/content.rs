@@ -153,6 +153,83 @@ async fn a_text_without_mrkdwn_is_shown_as_it_is() {
 }
 
 #[tokio::test]
+async fn an_edit_mentions_whom_the_whole_message_mentions() {
+    let world = World::new().await;
+    let eve = world.eve.id;
+    let mentions = async || {
+        let counts = world.call(&world.eve, "client.counts", json!({})).await;
+        counts["channel_badges"]["channels"].as_u64().unwrap()
+    };
+    let ts =
+        posted(&world, json!({ "text": "x", "blocks": [section(&format!("<@{eve}>"))] })).await["ts"].clone();
+    let edit = async |mut args: Value| {
+        args["channel"] = json!(world.general.to_string());
+        args["ts"] = ts.clone();
+        world.call(&world.bob, "chat.update", args).await
+    };
+    assert_eq!(mentions().await, 1);
+    for (args, expect) in [
+        (json!({ "text": "y" }), 1),
+        (json!({ "metadata": { "event_type": "a", "event_payload": {} } }), 1),
+        (json!({ "blocks": [section("nobody")], "text": "z" }), 0),
+        (json!({ "text": format!("<@{eve}>") }), 1),
+        (json!({ "attachments": [{ "text": "a" }] }), 1),
+        (json!({ "text": "nobody" }), 0),
+    ] {
+        edit(args.clone()).await;
+        assert_eq!(mentions().await, expect, "{args}");
+    }
+}
+
+#[tokio::test]
+async fn blocks_that_were_derived_from_a_text_go_with_it() {
+    let world = World::new().await;
+    for args in
+        [json!({ "text": "*old*", "mrkdwn": false }), json!({ "markdown_text": "**old**", "blocks": [] })]
+    {
+        let message = posted(&world, args.clone()).await;
+        assert!(message["blocks"][0]["block_id"].is_string(), "{args}");
+        let edit = json!({ "channel": world.general.to_string(), "ts": message["ts"], "text": "new" });
+        let message = world.call(&world.bob, "chat.update", edit).await["message"].clone();
+        assert_eq!((&message["text"], message.get("blocks")), (&json!("new"), None), "{args}");
+    }
+}
+
+#[tokio::test]
+async fn ids_are_filled_in_wherever_there_is_none() {
+    let world = World::new().await;
+    let divider = |id: Value| json!({ "type": "divider", "block_id": id });
+    let blocks = json!([divider(Value::Null), divider(json!(""))]);
+    let message = posted(&world, json!({ "text": "x", "blocks": blocks })).await;
+    let attachments =
+        json!([{ "id": null, "fallback": null, "text": "a", "blocks": [{ "type": "divider" }] }]);
+    let attached = posted(&world, json!({ "attachments": attachments })).await["attachments"][0].clone();
+    for block in [&message["blocks"][0], &message["blocks"][1], &attached["blocks"][0]] {
+        assert!(block["block_id"].as_str().is_some_and(|id| !id.is_empty()), "{block}");
+    }
+    assert_eq!((&attached["id"], &attached["fallback"]), (&json!(1), &json!("a")));
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_refused() {
+    let world = World::new().await;
+    let general = json!(world.general.to_string());
+    let payload = json!({ "event_type": "a", "event_payload": { "x": "x".repeat(16 << 10) } });
+    for (args, code) in [
+        (json!({ "channel": general, "text": "x", "metadata": payload }), "metadata_too_large"),
+        (
+            json!({ "channel": general, "text": "x", "metadata": { "event_type": "" } }),
+            "invalid_metadata_format",
+        ),
+        (json!({ "channel": general, "markdown_text": "x".repeat(12_001) }), "msg_too_long"),
+        (json!({ "channel": general, "markdown_text": "x", "text": "y" }), "markdown_text_conflict"),
+        (json!({ "channel": general, "attachments": [{ "id": "abc" }] }), "invalid_attachments"),
+    ] {
+        assert_eq!(world.refused(&world.bob, "chat.postMessage", args).await, code);
+    }
+}
+
+#[tokio::test]
 async fn blocks_mention_as_texts_do_and_code_does_not() {
     let world = World::new().await;
     let eve = world.eve.id;

@@ -7,13 +7,12 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use harness::http::Api;
 use harness::postgres::{self, Cluster};
-use harness::sandbox::{Options, Output, Sandbox, binary, parlance, seed};
+use harness::sandbox::{Options, Output, Sandbox, command, parlance, seed};
 use harness::socket::{FRAME_WITHIN, Frame, Positions, Socket, boot_positions};
 use harness::view::{Change, View};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -156,7 +155,7 @@ async fn an_installation_moves_to_postgresql_and_back() -> Result<()> {
 /// Kills a migration with SIGKILL once it has said how far it is, and returns that. `None`: it was done
 /// before.
 async fn kill_migration(from: &Path, url: &str) -> Result<Option<String>> {
-    let mut command = Command::new(binary()?);
+    let mut command = command()?;
     command.args(["migrate", "--from", text(from), "--store", url]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut process = command.spawn()?;

@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Chars(usize, usize),
     /// An address of at most so many characters.
     Url(usize),
+    /// A string of a form, and what that is called.
+    Shaped(fn(&str) -> bool, &'static str),
     /// One of these strings.
     OneOf(&'static [&'static str]),
     /// A `plain_text` of at most so many characters.
@@ -172,6 +174,14 @@ const STYLE: Field = may(
     ]),
 );
 
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
+}
+
+fn is_time(text: &str) -> bool {
+    text.len() == 5 && text.parse::<jiff::civil::Time>().is_ok()
+}
+
 /// The members of a type.
 pub(super) fn fields_of(name: &str) -> Option<&'static [Field]> {
     let all = BLOCK_KINDS.iter().chain(ELEMENT_KINDS).chain(RICH_KINDS);
@@ -236,7 +246,14 @@ static BLOCK_KINDS: &[Members] = &[
         &[
             BLOCK_ID,
             must("rows", Kind::Rows(100, 20, CELLS)),
-            may("column_settings", Kind::Objects(&[may("is_wrapped", Kind::Flag)], 0, 20)),
+            may(
+                "column_settings",
+                Kind::Objects(
+                    &[may("is_wrapped", Kind::Flag), may("align", Kind::OneOf(&["left", "center", "right"]))],
+                    0,
+                    20,
+                ),
+            ),
         ],
     ),
     (
@@ -328,8 +345,26 @@ static ELEMENT_KINDS: &[Members] = &[
             FOCUS,
         ],
     ),
-    (&["datepicker"], &[ACTION_ID, may("initial_date", Kind::Chars(10, 10)), PLACEHOLDER, CONFIRM, FOCUS]),
-    (&["timepicker"], &[ACTION_ID, may("initial_time", Kind::Chars(5, 5)), PLACEHOLDER, CONFIRM, FOCUS]),
+    (
+        &["datepicker"],
+        &[
+            ACTION_ID,
+            may("initial_date", Kind::Shaped(is_date, "a date like 2026-12-31")),
+            PLACEHOLDER,
+            CONFIRM,
+            FOCUS,
+        ],
+    ),
+    (
+        &["timepicker"],
+        &[
+            ACTION_ID,
+            may("initial_time", Kind::Shaped(is_time, "a time like 23:59")),
+            PLACEHOLDER,
+            CONFIRM,
+            FOCUS,
+        ],
+    ),
     (
         &["datetimepicker"],
         &[ACTION_ID, may("initial_date_time", Kind::Integer(0, 9_999_999_999)), CONFIRM, FOCUS],

@@ -233,10 +233,10 @@ impl Reader<'_> {
         if known.is_some_and(|(without, until)| from >= without && from < until) {
             return None;
         }
-        let line = self.slice(from, end);
-        let line = line.split('\n').next().unwrap_or_default();
-        let Some(length) = line.find('`') else {
-            let until = from + line.len().max(1);
+        let rest = self.slice(from, end);
+        let stop = rest.find(['`', '\n']);
+        let Some(length) = stop.filter(|&at| rest.as_bytes().get(at) == Some(&b'`')) else {
+            let until = from + stop.unwrap_or(rest.len()).max(1);
             if let Some(known) = self.marks.get_mut(TICK) {
                 *known = Some((from, until));
             }
@@ -245,7 +245,7 @@ impl Reader<'_> {
         if length == 0 {
             return None;
         }
-        Some((Span::Code(decode(line.get(..length)?)), from + length + 1))
+        Some((Span::Code(decode(rest.get(..length)?)), from + length + 1))
     }
 
     fn emoji(&self, at: usize, end: usize) -> Option<(Span, usize)> {

@@ -134,10 +134,43 @@ fn list(element: &Value) -> &[Value] {
 }
 
 fn spans(section: &Value) -> Vec<Span> {
-    merged(list(section).iter().filter_map(span).collect())
+    nested(&list(section).iter().filter_map(styled).collect::<Vec<_>>())
 }
 
-fn span(element: &Value) -> Option<Span> {
+/// Spans with the styles that are on in each, as spans inside of each other: what has a style in common with its
+/// neighbours has one mark with them.
+fn nested(runs: &[(Style, Span)]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut rest = runs;
+    while let Some((_, span)) = rest.first() {
+        let reach = |on: fn(&Style) -> bool| rest.iter().take_while(|(style, _)| on(style)).count();
+        let (bold, italic, strike) = (reach(|it| it.bold), reach(|it| it.italic), reach(|it| it.strike));
+        let longest = bold.max(italic).max(strike);
+        if longest == 0 {
+            spans.push(span.clone());
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
+        let (inside, after) = rest.split_at(longest);
+        let without = |change: fn(&mut Style)| {
+            let mut inside = inside.to_vec();
+            inside.iter_mut().for_each(|(style, _)| change(style));
+            nested(&inside)
+        };
+        spans.push(if bold == longest {
+            Span::Bold(without(|style| style.bold = false))
+        } else if italic == longest {
+            Span::Italic(without(|style| style.italic = false))
+        } else {
+            Span::Strike(without(|style| style.strike = false))
+        });
+        rest = after;
+    }
+    merged(spans)
+}
+
+/// An element without its styles, and which they are. Code is a span of its own.
+fn styled(element: &Value) -> Option<(Style, Span)> {
     let text = |key: &str| element[key].as_str().map(str::to_owned);
     let style =
         |name: &str| element.get("style").and_then(|style| style.get(name)) == Some(&Value::Bool(true));
@@ -162,15 +195,6 @@ fn span(element: &Value) -> Option<Span> {
         "color" => Span::Color(text("value")?),
         _ => return None,
     };
-    let mut styled = bare;
-    if style("strike") {
-        styled = Span::Strike(vec![styled]);
-    }
-    if style("italic") {
-        styled = Span::Italic(vec![styled]);
-    }
-    if style("bold") {
-        styled = Span::Bold(vec![styled]);
-    }
-    Some(styled)
+    let (bold, italic, strike) = (style("bold"), style("italic"), style("strike"));
+    Some((Style { bold, italic, strike, code: false }, bare))
 }

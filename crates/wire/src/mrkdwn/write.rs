@@ -7,7 +7,10 @@ use super::{Part, Span};
 pub fn write(text: &[Part]) -> String {
     let mut out = String::new();
     for (number, part) in text.iter().enumerate() {
-        if number > 0 {
+        // A list that stands beside a line break needs no other one.
+        let beside = number.checked_sub(1).and_then(|before| text.get(before));
+        let list = matches!(part, Part::List { .. }) || matches!(beside, Some(Part::List { .. }));
+        if number > 0 && !(list && (out.ends_with('\n') || begins_with_break(part))) {
             out.push('\n');
         }
         match part {
@@ -29,6 +32,10 @@ pub fn write(text: &[Part]) -> String {
         }
     }
     out
+}
+
+fn begins_with_break(part: &Part) -> bool {
+    matches!(part, Part::Section(spans) if matches!(spans.first(), Some(Span::Text(text)) if text.starts_with('\n')))
 }
 
 fn put_list(ordered: bool, indent: u64, offset: u64, items: &[Vec<Span>], out: &mut String) {

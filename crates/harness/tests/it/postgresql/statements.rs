@@ -116,6 +116,7 @@ async fn counted<T>(cluster: &Cluster, work: impl Future<Output = Result<T>>) ->
                coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s \
                JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'parlance' \
                AND s.query NOT LIKE '%FROM commits%' AND s.query NOT LIKE '%FROM migrations%' \
+               AND s.query NOT LIKE '%error FROM jobs WHERE%' \
                AND s.query NOT LIKE '%current_setting%'";
     // What follows an answer (the end of a transaction, a mark) takes a moment: until nothing more comes.
     let mut last = None;
