@@ -200,6 +200,8 @@ fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::CantKickFromGeneral => "cant_kick_from_general",
         Refusal::TargetNotInChannel => "not_in_channel",
         Refusal::LastMember => "last_member",
+        Refusal::EditWindowClosed => "edit_window_closed",
+        Refusal::NoSuchPreference => "invalid_arguments",
         Refusal::NotAllowed => "restricted_action",
         Refusal::AlreadySetUp => "already_set_up",
         Refusal::EmailTaken => "email_taken",

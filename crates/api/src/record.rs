@@ -51,6 +51,7 @@ fn effect(kind: &EventKind) -> Effect {
         | EventKind::ThreadFollowed(_)
         | EventKind::ThreadMarked(_)
         | EventKind::PreferenceChanged { .. }
+        | EventKind::TeamPreferenceChanged { .. }
         | EventKind::DndChanged(_)
         | EventKind::ChannelUnarchived { .. }
         | EventKind::ChannelRenamed(_)

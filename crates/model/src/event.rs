@@ -162,6 +162,13 @@ pub enum EventKind {
     },
     /// When somebody does not want to be disturbed has changed. User topic: one's own; workspace topic: for others.
     DndChanged(Box<User>),
+    /// A preference of the workspace has another value. Workspace topic.
+    TeamPreferenceChanged {
+        /// Its name.
+        name: String,
+        /// Its value, JSON.
+        value: String,
+    },
     /// A public channel was created. Workspace topic.
     ChannelCreated(Box<Channel>),
     /// A public channel was archived. Workspace topic.

@@ -1,7 +1,7 @@
 //! Ids, positions, messages and events: values without I/O, async, clock or wire format.
 //!
-//! Reading order: [`id`], [`position`], [`text`], [`principal`], [`user`], [`channel`], [`message`],
-//! [`event`].
+//! Reading order: [`id`], [`position`], [`text`], [`principal`], [`user`], [`team_preferences`], [`channel`],
+//! [`message`], [`event`].
 
 pub mod channel;
 pub mod event;
@@ -10,6 +10,7 @@ pub mod message;
 pub mod node;
 pub mod position;
 pub mod principal;
+pub mod team_preferences;
 pub mod text;
 pub mod user;
 
@@ -25,5 +26,6 @@ pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
 pub use node::{Epoch, NodeId, SlotName, TraceId};
 pub use position::{Generation, HeadRead, Micros, Position, Seq, Ts};
 pub use principal::{Credential, CredentialId, Principal, Role, Scopes};
+pub use team_preferences::{TeamPreferences, Who};
 pub use text::{MessageText, TextError};
 pub use user::{Dnd, Profile, Status, User, UserKind, Workspace};

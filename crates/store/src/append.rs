@@ -14,6 +14,7 @@ pub(crate) mod people;
 mod pins;
 mod post;
 mod reactions;
+mod rights;
 pub(crate) mod scheduled;
 mod threads;
 
@@ -144,7 +145,8 @@ fn topics_of(item: &Write) -> Vec<Topic> {
         | WriteKind::AddPerson(_)
         | WriteKind::AddBot { .. }
         | WriteKind::AcceptInvite { .. }
-        | WriteKind::CreateInvite(_)
+        | WriteKind::CreateInvite { .. }
+        | WriteKind::SetTeamPreferences { .. }
         | WriteKind::ShiftGenerations => vec![workspace_topic(workspace)],
         WriteKind::AddCredential(_)
         | WriteKind::RevokeCredential { .. }
@@ -240,6 +242,9 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
             people::expire_status(batch, workspace, user, expiration).await
         }
         WriteKind::SetDnd { user, dnd } => people::set_dnd(batch, workspace, user, dnd).await,
+        WriteKind::SetTeamPreferences { by, values, default_channels } => {
+            rights::set(batch, workspace, by, values, default_channels).await
+        }
         WriteKind::SetPreferences { user, values } => {
             people::set_preferences(batch, workspace, user, values).await
         }
@@ -272,7 +277,7 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
         WriteKind::AcceptInvite { code, person } => {
             accounts::accept_invite(batch, workspace, code, *person).await
         }
-        WriteKind::CreateInvite(invite) => accounts::create_invite(batch, workspace, invite).await,
+        WriteKind::CreateInvite { by, invite } => accounts::create_invite(batch, workspace, by, invite).await,
         WriteKind::AddCredential(credential) => accounts::add_credential(batch, workspace, credential).await,
         WriteKind::RevokeCredential { id } => accounts::revoke_credential(batch, workspace, id).await,
         WriteKind::RevokeSessions { user } => accounts::revoke_sessions(batch, workspace, user).await,
@@ -378,6 +383,10 @@ fn event_row(event: &Event) -> Vec<Value> {
         }
         EventKind::PreferenceChanged { name, .. } => {
             (Kind::PreferenceChanged, Value::Null, Value::Null, Data { name: Some(name.clone()), ..none() })
+        }
+        EventKind::TeamPreferenceChanged { name, .. } => {
+            let data = Data { name: Some(name.clone()), ..none() };
+            (Kind::TeamPreferenceChanged, Value::Null, Value::Null, data)
         }
         EventKind::DndChanged(user) => (Kind::DndChanged, user.id.to_value(), user.id.to_value(), none()),
         EventKind::Joined { channel, at } => {

@@ -2,7 +2,7 @@
 
 use model::{
     AppId, Bot, BotId, ChannelId, ChannelKind, Credential, Draft, MessageText, Role, Subtype, Ts, UserId,
-    UserPart,
+    UserPart, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,7 @@ coded!(ChannelKind {
     ChannelKind::Direct = 3,
     ChannelKind::GroupDirect = 4,
 });
+coded!(Who { Who::Everyone = 0, Who::Admins = 1, Who::Owners = 2 });
 coded!(Role { Role::Member = 1, Role::Admin = 2, Role::Owner = 3, Role::PrimaryOwner = 4 });
 coded!(Credential { Credential::Bot = 1, Credential::User = 2, Credential::App = 3, Credential::Session = 4 });
 
@@ -64,6 +65,7 @@ pub(crate) enum Kind {
     ChannelUnarchived,
     ChannelRenamed,
     ChannelConvertedToPrivate,
+    TeamPreferenceChanged,
 }
 coded!(Kind {
     Kind::Message = 1,
@@ -94,6 +96,7 @@ coded!(Kind {
     Kind::ChannelUnarchived = 44,
     Kind::ChannelRenamed = 45,
     Kind::ChannelConvertedToPrivate = 46,
+    Kind::TeamPreferenceChanged = 47,
 });
 
 /// What an event's row holds beyond its reference, by kind; absent keys do not apply.

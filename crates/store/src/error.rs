@@ -173,6 +173,12 @@ pub enum Refusal {
     /// Nobody can be removed from the channel that everybody is in.
     #[error("may not remove from the general channel")]
     CantKickFromGeneral,
+    /// The workspace does not let messages of this age be edited.
+    #[error("too old to be edited")]
+    EditWindowClosed,
+    /// The workspace has no preference of this name, or it cannot be that.
+    #[error("no such preference")]
+    NoSuchPreference,
     /// The actor may not do this.
     #[error("not allowed")]
     NotAllowed,

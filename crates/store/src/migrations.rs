@@ -10,6 +10,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_postgres_storage.sql"),
     include_str!("../migrations/0003_revocations.sql"),
     include_str!("../migrations/0004_messaging.sql"),
+    include_str!("../migrations/0005_rights.sql"),
 ];
 
 /// What an applied migration is known by.

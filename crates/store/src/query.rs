@@ -163,6 +163,12 @@ macro_rules! implement_store {
             ) -> Result<Vec<(String, String)>, StoreError> {
                 $read!(self, query::people::preferences, workspace, user)
             }
+            async fn team_preferences(
+                &self,
+                workspace: WorkspaceId,
+            ) -> Result<(model::TeamPreferences, Vec<ChannelId>), StoreError> {
+                $read!(self, query::people::team, workspace)
+            }
             async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError> {
                 $read!(self, query::messages::pinned, workspace, channel)
             }

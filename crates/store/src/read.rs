@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use model::{
     BotId, Channel, ChannelId, ChannelKind, CredentialId, Event, Head, HeadRead, JobId, Membership, Message,
-    MessageText, Micros, Position, Principal, ScheduledId, Subscription, Topic, TopicId, Ts, User, UserId,
-    Workspace, WorkspaceId,
+    MessageText, Micros, Position, Principal, ScheduledId, Subscription, TeamPreferences, Topic, TopicId, Ts,
+    User, UserId, Workspace, WorkspaceId,
 };
 
 use crate::{SecretHash, StoreError};
@@ -134,6 +134,11 @@ pub trait Store: Send + Sync {
         workspace: WorkspaceId,
         user: UserId,
     ) -> Result<Vec<(String, String)>, StoreError>;
+    /// The workspace's preferences, and the channels that newcomers join: first the one that everybody is in.
+    async fn team_preferences(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<(TeamPreferences, Vec<ChannelId>), StoreError>;
     /// The pinned messages of a channel, the newest pin first.
     async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError>;
     /// Messages to which somebody reacted, in conversations that the viewer may see, the newest reaction first.
@@ -352,6 +357,8 @@ pub struct BootSnapshot {
     pub channels: Vec<(Channel, Membership)>,
     /// Their preferences by name, as JSON.
     pub preferences: Vec<(String, String)>,
+    /// The workspace's preferences, and the channels that newcomers join.
+    pub team_preferences: (TeamPreferences, Vec<ChannelId>),
     /// What is unread of the threads that they follow.
     pub threads: ThreadCounts,
     /// Every topic that they may see, with its head.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{
     Channel, ChannelId, Described, Message, MessageText, Position, Reaction, Replies, Seq, Topic, TopicId,
-    Ts, User, UserId, UserKind, Workspace, WorkspaceId,
+    Ts, User, UserId, UserKind, Who, Workspace, WorkspaceId,
 };
 
 use crate::{
@@ -217,7 +217,7 @@ macro_rules! channel_sql {
         concat!(
             "SELECT c.channel, c.kind, c.name, c.direct_key, c.creator, c.created, c.updated, c.archived, c.general, \
              c.topic_value, c.topic_by, c.topic_at, c.purpose_value, c.purpose_by, c.purpose_at, c.latest, \
-             c.member_count, c.previous_names, c.pins, c.closed, c.revision ",
+             c.member_count, c.previous_names, c.pins, c.closed, c.posting, c.revision ",
             $rest
         )
     };
@@ -232,6 +232,8 @@ pub(crate) struct StoredChannel {
     pub(crate) default: bool,
     /// Members who have closed it.
     pub(crate) closed: u64,
+    /// Who of them may post.
+    pub(crate) posting: Who,
     pub(crate) revision: u32,
 }
 
@@ -245,7 +247,7 @@ pub(crate) fn channel(row: &mut Row) -> Result<StoredChannel, StoreError> {
     let purpose = Described { value: row.take()?, by: row.take()?, at: row.take()? };
     let (latest, member_count) = (row.take()?, row.take()?);
     let previous_names = codec::json(row.take()?, "channel's previous names")?;
-    let (pins, closed, revision) = (row.take()?, row.take()?, row.take()?);
+    let (pins, closed, posting, revision) = (row.take()?, row.take()?, row.take()?, row.take()?);
     let direct_members = direct_key.map(|key| direct_members(&key)).transpose()?.unwrap_or_default();
     let general_only = general == 1;
     Ok(StoredChannel {
@@ -268,6 +270,7 @@ pub(crate) fn channel(row: &mut Row) -> Result<StoredChannel, StoreError> {
         },
         default: general > 0,
         closed,
+        posting,
         revision,
     })
 }

@@ -227,6 +227,13 @@ impl Store for ShardedStore {
     ) -> Result<Vec<(String, String)>, StoreError> {
         pass!(self, workspace, Vec::new(), |store| store.preferences(workspace, user))
     }
+    async fn team_preferences(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<(model::TeamPreferences, Vec<ChannelId>), StoreError> {
+        let none = (model::TeamPreferences::default(), Vec::new());
+        pass!(self, workspace, none, |store| store.team_preferences(workspace))
+    }
     async fn pinned(&self, workspace: WorkspaceId, channel: ChannelId) -> Result<Vec<Message>, StoreError> {
         pass!(self, workspace, Vec::new(), |store| store.pinned(workspace, channel))
     }

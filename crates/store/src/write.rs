@@ -371,6 +371,16 @@ pub enum WriteKind {
         /// Names and values.
         values: Vec<(String, String)>,
     },
+    /// Set preferences of the workspace, and which channels newcomers join. Only owners may, admins may all but
+    /// widen what is theirs. Those that are that already stay as they are.
+    SetTeamPreferences {
+        /// Who sets them.
+        by: By,
+        /// Names and values, as [`model::TeamPreferences::set`] takes them.
+        values: Vec<(String, serde_json::Value)>,
+        /// The public channels that newcomers join, beside the one that everybody is in. `None`: as they are.
+        default_channels: Option<Vec<ChannelId>>,
+    },
     /// Post a message later. The draft's key is ignored: posting it once is what its id is for.
     Schedule {
         /// Its id, drawn by the caller.
@@ -484,7 +494,12 @@ pub enum WriteKind {
         person: Box<NewPerson>,
     },
     /// Make an invitation.
-    CreateInvite(NewInvite),
+    CreateInvite {
+        /// Who invites.
+        by: By,
+        /// The invitation.
+        invite: NewInvite,
+    },
     /// Store a token or session.
     AddCredential(NewCredential),
     /// Revoke one credential.
@@ -606,8 +621,6 @@ pub struct NewPerson {
 pub struct NewInvite {
     /// Hash of the code.
     pub code: SecretHash,
-    /// Who invites.
-    pub by: UserId,
     /// Only this address, lower case.
     pub email: Option<String>,
     /// Until when, microseconds since 1970.

@@ -109,6 +109,9 @@ fn put_event(body: &mut Object, event: &Event) {
         EventKind::PreferenceChanged { name, value } => {
             body.put("type", "pref_change").put("name", name).raw("value", value);
         }
+        EventKind::TeamPreferenceChanged { name, value } => {
+            body.put("type", "team_pref_change").put("name", name).raw("value", value);
+        }
         EventKind::DndChanged(user) => {
             let own = matches!(topic, TopicId::User(_));
             let (name, seen) = if own {

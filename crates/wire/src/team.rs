@@ -1,6 +1,6 @@
 //! The team object.
 
-use model::Workspace;
+use model::{ChannelId, TeamPreferences, Workspace};
 
 use crate::{address, json::Object};
 
@@ -16,4 +16,13 @@ pub fn put_team(object: &mut Object, workspace: &Workspace, public_url: &str) {
             icon.put("image_default", &true);
         })
         .put("is_verified", &false);
+}
+
+/// Writes a workspace's preferences.
+pub fn put_preferences(object: &mut Object, preferences: &TeamPreferences, default_channels: &[ChannelId]) {
+    for (name, value) in preferences.values() {
+        object.put(name, &value);
+    }
+    let ids: Vec<String> = default_channels.iter().map(ChannelId::to_string).collect();
+    object.put("default_channels", &ids);
 }

@@ -1,7 +1,7 @@
 use wire::{
     conversation::{self, put_conversation, put_unread},
     dnd::{Seen, put_dnd},
-    team::put_team,
+    team::{put_preferences, put_team},
     user::{UserView, put_user},
 };
 
@@ -17,7 +17,11 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let mut reply = Reply::ok();
     reply
         .object("self", |object| put_user(object, &boot.user, view))
-        .object("team", |object| put_team(object, &boot.workspace, &cx.app.config.public_url))
+        .object("team", |object| {
+            put_team(object, &boot.workspace, &cx.app.config.public_url);
+            let (preferences, channels) = &boot.team_preferences;
+            object.object("prefs", |object| put_preferences(object, preferences, channels));
+        })
         .objects("channels", &boot.channels, |object, (channel, membership)| {
             put_conversation(object, workspace, channel, viewer, conversation::Seen::ByReader(membership));
             put_unread(object, channel, membership);

@@ -1,4 +1,3 @@
-use model::Role;
 use store::{NewInvite, SecretHash, WriteKind};
 
 use crate::{accounts, call::Cx, errors::Failure, reply::Reply, tokens};
@@ -11,12 +10,9 @@ const LIFE_S_MAX: i64 = 30 * DAY_S;
 /// Most uses.
 const USES_MAX: i64 = 1_000;
 
-/// Makes an invitation link. Only admins and owners may.
+/// Makes an invitation link. Admins and owners may, or everybody if the workspace wants it (`who_can_invite`).
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let by = cx.by()?;
-    if by.role < Role::Admin {
-        return Err("not_allowed".into());
-    }
     let email = match cx.args.given("email")? {
         Some(_) => Some(accounts::email(&cx)?),
         None => None,
@@ -27,12 +23,11 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let expires = cx.now_us() + life_s * 1_000_000;
     let invite = NewInvite {
         code: SecretHash::of(&code),
-        by: by.user,
         email,
         expires,
         uses_max: u32::try_from(uses_max).unwrap_or(1),
     };
-    cx.write(WriteKind::CreateInvite(invite))
+    cx.write(WriteKind::CreateInvite { by, invite })
         .await
         .map_err(|failure| failure.called(store::Refusal::NotAllowed, "not_allowed"))?;
     let url = format!("{}/invite/{code}", cx.app.config.public_url.trim_end_matches('/'));

@@ -23,6 +23,7 @@ mod messages;
 mod people;
 mod property;
 mod rates;
+mod rights;
 mod table;
 mod threads;
 mod world;

@@ -50,6 +50,7 @@ fn row(method: &str) -> Option<Row> {
         | "rtm.connect"
         | "subscriptions.thread.getView"
         | "team.info"
+        | "team.preferences.list"
         | "users.list"
         | "users.prefs.get"
         | "chat.scheduledMessages.list"
@@ -102,6 +103,7 @@ fn row(method: &str) -> Option<Row> {
             Channel(&[("channel", "CHANNEL"), ("thread_ts", "TS"), ("ts", "TS")])
         }
         "users.lookupByEmail" => Person(&[("email", "EMAIL")]),
+        "parlance.team.setPreferences" => Own(&[("name", "who_can_invite"), ("value", "admin")]),
         "users.prefs.set" => Own(&[("name", "time24"), ("value", "true")]),
         "users.profile.set" => Own(&[("name", "title"), ("value", "x")]),
         _ => return None,

@@ -56,6 +56,7 @@ const KINDS: &[&str] = &[
     "pref_change",
     "reaction_added",
     "reaction_removed",
+    "team_pref_change",
     "thread_marked",
     "thread_subscribed",
     "thread_unsubscribed",
@@ -107,6 +108,8 @@ struct View {
     conversations: BTreeMap<String, Conversation>,
     users: BTreeMap<String, Value>,
     prefs: Value,
+    /// The workspace's preferences.
+    team: Value,
     dnd: Value,
     /// Channel and parent → read up to, followed.
     threads: BTreeMap<(String, String), (Cursor, bool)>,
@@ -219,7 +222,12 @@ async fn standings(
 /// A fresh snapshot, while nothing changes, and its positions.
 async fn fresh(api: &Api) -> Result<(View, Positions, Value)> {
     let boot = api.ok("client.userBoot", &[]).await?;
-    let mut view = View { prefs: boot["prefs"].clone(), dnd: dnd(&boot["dnd"]), ..View::default() };
+    let mut view = View {
+        prefs: boot["prefs"].clone(),
+        team: boot["team"]["prefs"].clone(),
+        dnd: dnd(&boot["dnd"]),
+        ..View::default()
+    };
     let positions = boot["_p"].as_object().context("_p")?;
     let positions: Positions = positions
         .iter()
@@ -307,6 +315,7 @@ impl View {
                 standing.1 = thread["active"] == true;
             }
             "pref_change" => self.prefs[string(&event["name"])] = event["value"].clone(),
+            "team_pref_change" => self.team[string(&event["name"])] = event["value"].clone(),
             "dnd_updated" => self.dnd = dnd(&event["dnd_status"]),
             "user_change" | "team_join" => {
                 self.users.insert(string(&event["user"]["id"]), user(&event["user"]));
@@ -562,6 +571,11 @@ async fn script(people: &mut People, general: &str) -> Result<()> {
     people.ok(0, "conversations.invite", &[("channel", &private), ("users", &ids[1])]).await?;
     people.ok(2, "conversations.leave", &[("channel", &people.channels[1].clone())]).await.ok();
     people.ok(1, "users.prefs.set", &[("name", "time24"), ("value", "true")]).await?;
+    let rights = json!({ "who_can_archive_channels": "admin", "default_channels": [public] }).to_string();
+    people.ok(0, "parlance.team.setPreferences", &[("prefs", &rights)]).await?;
+    people
+        .ok(0, "parlance.team.setPreferences", &[("name", "who_can_archive_channels"), ("value", "regular")])
+        .await?;
     people.ok(1, "dnd.setSnooze", &[("num_minutes", "60")]).await?;
     people.ok(2, "dnd.setSnooze", &[("num_minutes", "60")]).await?;
     people.ok(2, "users.profile.set", &[("name", "title"), ("value", "Cook")]).await?;

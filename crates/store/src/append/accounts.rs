@@ -8,10 +8,10 @@ use model::{
 use super::{
     Batch, Decided, channels,
     membership::{self, Notice},
-    user_topic, workspace_topic,
+    rights, user_topic, workspace_topic,
 };
 use crate::{
-    Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, StoreError, Ticket,
+    By, Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, StoreError, Ticket,
     tx::{Row, Value, params},
 };
 
@@ -198,21 +198,15 @@ pub(super) async fn accept_invite(
 pub(super) async fn create_invite(
     batch: &mut Batch<'_>,
     workspace: WorkspaceId,
+    by: By,
     invite: NewInvite,
 ) -> Decided {
+    rights::check(batch, workspace, by.role, |it| it.invite).await?;
     batch.write(
         "INSERT INTO invites (workspace, code, inviter, email, expires, uses_left, created, revision) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
-        params![
-            workspace,
-            invite.code,
-            invite.by,
-            invite.email,
-            invite.expires,
-            invite.uses_max,
-            batch.now()
-        ]
-        .into(),
+        params![workspace, invite.code, by.user, invite.email, invite.expires, invite.uses_max, batch.now()]
+            .into(),
     );
     Ok(Done::Ok)
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{
     ChannelId, ClientMsgId, CredentialId, Event, EventKind, Generation, Head, Message, Micros, Position, Seq,
-    Topic, TopicKind, Ts, User, UserId, WorkspaceId,
+    TeamPreferences, Topic, TopicKind, Ts, User, UserId, WorkspaceId,
 };
 
 use super::{Decided, TopicState, Topics, event_row};
 use crate::{
     PlacementState, Refusal, StoreError, Write, WriteKind, codec,
     commits::Commit,
+    query::people,
     rows::{self, StoredChannel, StoredMessage, channel_sql},
     tx::{Locked, Row, Rows, Tx, Value, params},
 };
@@ -80,6 +81,7 @@ pub(crate) struct Batch<'t> {
     followers: HashMap<(ChannelKey, Ts, UserId), Cached<Follower>>,
     keys: HashMap<(ChannelKey, UserId, ClientMsgId), Option<Ts>>,
     users: HashMap<(WorkspaceId, UserId), Option<User>>,
+    team_preferences: HashMap<WorkspaceId, TeamPreferences>,
     /// Rows to write, by statement, in the order of first use.
     writes: Vec<Rows>,
     events: Vec<Event>,
@@ -101,6 +103,7 @@ impl<'t> Batch<'t> {
             followers: HashMap::new(),
             keys: HashMap::new(),
             users: HashMap::new(),
+            team_preferences: HashMap::new(),
             writes: Vec::new(),
             events: Vec::new(),
             moved: HashSet::new(),
@@ -548,6 +551,24 @@ impl<'t> Batch<'t> {
         self.keys.insert(((workspace, channel), author, key.clone()), Some(ts));
     }
 
+    /// The workspace's preferences.
+    pub(crate) async fn team_preferences(
+        &mut self,
+        workspace: WorkspaceId,
+    ) -> Result<TeamPreferences, StoreError> {
+        if let Some(known) = self.team_preferences.get(&workspace) {
+            return Ok(known.clone());
+        }
+        let preferences = people::team_preferences(self.tx, workspace).await?;
+        self.team_preferences.insert(workspace, preferences.clone());
+        Ok(preferences)
+    }
+
+    /// Notes what an item made of them; its rows it writes itself.
+    pub(crate) fn put_team_preferences(&mut self, workspace: WorkspaceId, preferences: TeamPreferences) {
+        self.team_preferences.insert(workspace, preferences);
+    }
+
     pub(crate) async fn user(
         &mut self,
         workspace: WorkspaceId,
@@ -851,13 +872,14 @@ const CHANNEL_MOVE: &str = "UPDATE channels SET latest = v.column3, revision = v
 
 const CHANNEL_UPSERT: &str = "INSERT INTO channels (workspace, channel, kind, name, name_key, direct_key, creator, \
      created, updated, archived, general, topic_value, topic_by, topic_at, purpose_value, purpose_by, purpose_at, \
-     latest, member_count, previous_names, pins, closed, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
-     $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT (workspace, channel) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
+     latest, member_count, previous_names, pins, closed, posting, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+     $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) ON CONFLICT (workspace, channel) DO UPDATE SET kind = excluded.kind, name = excluded.name, \
      name_key = excluded.name_key, updated = excluded.updated, archived = excluded.archived, \
      general = excluded.general, topic_value = excluded.topic_value, topic_by = excluded.topic_by, \
      topic_at = excluded.topic_at, purpose_value = excluded.purpose_value, purpose_by = excluded.purpose_by, \
      purpose_at = excluded.purpose_at, latest = excluded.latest, member_count = excluded.member_count, \
      previous_names = excluded.previous_names, pins = excluded.pins, closed = excluded.closed, \
+     posting = excluded.posting, \
      revision = excluded.revision";
 
 fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
@@ -895,6 +917,7 @@ fn channel_row(workspace: WorkspaceId, stored: &StoredChannel) -> Vec<Value> {
         codec::json_column(&channel.previous_names),
         channel.pins,
         stored.closed,
+        stored.posting,
         stored.revision,
     ]
     .into()

@@ -2,14 +2,14 @@
 
 use model::{
     Channel, ChannelId, ChannelKind, ChannelName, Described, EventKind, Position, Role, Subtype, Ts, UserId,
-    WorkspaceId,
+    Who, WorkspaceId,
 };
 
 use super::{
     Batch, Decided,
     changes::Member,
     membership::{self, Notice},
-    post, user_topic, workspace_topic,
+    post, rights, user_topic, workspace_topic,
 };
 use crate::{
     By, Done, Refusal,
@@ -45,7 +45,7 @@ pub(super) fn empty(
         pins: 0,
         direct_members: Vec::new(),
     };
-    StoredChannel { channel, default: false, closed: 0, revision: 0 }
+    StoredChannel { channel, default: false, closed: 0, posting: Who::Everyone, revision: 0 }
 }
 
 /// Creates a channel with its creator in it.
@@ -60,6 +60,8 @@ pub(super) async fn create(
     if batch.find_channel(workspace, id).await?.is_some() {
         return Ok(Done::Channel { id, existed: true });
     }
+    rights::check(batch, workspace, by.role, |it| if private { it.create_private } else { it.create_public })
+        .await?;
     check_name(batch, workspace, name).await?;
     let kind = if private { ChannelKind::Private } else { ChannelKind::Public };
     let stored = empty(batch, id, kind, name.as_str(), by.user);
@@ -201,6 +203,7 @@ pub(super) async fn archive(
     if !batch.is_member(workspace, channel, by.user).await? && by.role < Role::Admin {
         return Err(Refusal::NotInChannel.into());
     }
+    rights::check(batch, workspace, by.role, |it| it.archive).await?;
     if stored.channel.archived {
         return Err(Refusal::AlreadyArchived.into());
     }
@@ -227,6 +230,7 @@ pub(super) async fn unarchive(
     by: By,
 ) -> Decided {
     let mut stored = post::joinable(batch, workspace, channel, by).await?;
+    rights::check(batch, workspace, by.role, |it| it.archive).await?;
     if !stored.channel.archived {
         return Err(Refusal::NotArchived.into());
     }

@@ -1,8 +1,8 @@
 //! Joining, leaving, inviting, removing.
 
-use model::{ChannelId, ChannelKind, EventKind, Position, Role, Subtype, UserId, WorkspaceId};
+use model::{ChannelId, ChannelKind, EventKind, Position, Subtype, UserId, WorkspaceId};
 
-use super::{Batch, Decided, Stop, changes::Member, post, user_topic};
+use super::{Batch, Decided, Stop, changes::Member, post, rights, user_topic};
 use crate::{
     By, Done, Refusal,
     rows::{StoredChannel, channel_topic},
@@ -183,11 +183,10 @@ pub(super) async fn kick(
     if !batch.is_member(workspace, channel, by.user).await? {
         return Err(Refusal::NotInChannel.into());
     }
-    let allowed = by.role >= Role::Admin
-        || stored.channel.creator == by.user
-        || stored.channel.kind == ChannelKind::Private;
-    if !allowed {
-        return Err(Refusal::NotAllowed.into());
+    if stored.channel.creator != by.user {
+        let private = stored.channel.kind == ChannelKind::Private;
+        rights::check(batch, workspace, by.role, |it| if private { it.kick_private } else { it.kick_public })
+            .await?;
     }
     if batch.user(workspace, user).await?.is_none() {
         return Err(Refusal::UserNotFound.into());

@@ -2,10 +2,10 @@
 
 use model::{
     ChannelId, ChannelKind, Draft, EventKind, Message, MessageText, Parent, Replies, Role, Seq, Subtype, Ts,
-    UserId, WorkspaceId,
+    UserId, Who, WorkspaceId,
 };
 
-use super::{Batch, Decided, changes::Replier, channels, threads};
+use super::{Batch, Decided, changes::Replier, channels, rights, threads};
 use crate::{
     By, Done, Refusal,
     rows::{StoredChannel, StoredMessage, channel_topic},
@@ -48,6 +48,11 @@ pub(super) async fn may_post(
     }
     if channel.channel.archived {
         return Err(Refusal::IsArchived.into());
+    }
+    if channel.posting != Who::Everyone
+        && !channel.posting.includes(rights::role(batch, workspace, draft.author).await?)
+    {
+        return Err(Refusal::NotAllowed.into());
     }
     let has_content =
         !draft.text.as_str().trim().is_empty() || draft.blocks.is_some() || draft.attachments.is_some();
@@ -113,7 +118,9 @@ async fn write(
 ) -> Decided<Message> {
     let topic = channel_topic(workspace, draft.channel);
     let (position, ts) = batch.next(topic).await?;
-    let mentions = (draft.mentions.clone(), draft.mentions_everyone);
+    let everyone = draft.mentions_everyone
+        && rights::may_mention_everyone(batch, workspace, draft.author, &channel).await?;
+    let mentions = (draft.mentions.clone(), everyone);
     let message = message_of(draft, ts, parent.as_ref().map(|parent| parent.message.author));
     if let Some(key) = &message.client_msg_id {
         batch.put_key(workspace, message.channel, message.author, key, ts);
@@ -295,6 +302,13 @@ pub(super) async fn edit(
     if stored_channel.channel.archived {
         return Err(Refusal::IsArchived.into());
     }
+    let window_min = batch.team_preferences(workspace).await?.edit_window_min;
+    let age_us = batch.now().saturating_sub(ts.micros());
+    if window_min >= 0 && age_us > window_min.saturating_mul(60_000_000) {
+        return Err(Refusal::EditWindowClosed.into());
+    }
+    let everyone = edit.mentions_everyone
+        && rights::may_mention_everyone(batch, workspace, by.user, &stored_channel).await?;
     let message = &mut stored.message;
     if let Some(text) = edit.text {
         message.text = text;
@@ -348,7 +362,7 @@ pub(super) async fn edit(
         )
         .await?;
     let message = stored.message.clone();
-    mention(batch, workspace, &message, &edit.mentions, edit.mentions_everyone);
+    mention(batch, workspace, &message, &edit.mentions, everyone);
     batch.put_message(workspace, stored);
     let kind =
         EventKind::MessageChanged { message: Box::new(message.clone()), previous: Some(Box::new(previous)) };
@@ -371,7 +385,8 @@ pub(super) async fn delete(
     }
     // A notice tells clients that were away what the channel is called or whether it is archived: it stays.
     let notice = !said(stored.message.subtype.as_ref());
-    if notice || stored.message.author != by.user && by.role < Role::Admin {
+    let own = stored.message.author == by.user && batch.team_preferences(workspace).await?.allow_deletion;
+    if notice || !own && by.role < Role::Admin {
         return Err(Refusal::CantDelete.into());
     }
     if stored_channel.channel.archived {

@@ -160,12 +160,14 @@ pub(crate) async fn boot(
     let channels = own_channels(tx, workspace, user).await?;
     let topics = topics(tx, workspace, user).await?;
     let preferences = people::preferences(tx, workspace, user).await?;
+    let team_preferences = people::team(tx, workspace).await?;
     let threads = threads::counts(tx, workspace, user).await?;
     Ok(Some(BootSnapshot {
         workspace: workspace_row,
         user: user_row,
         channels,
         preferences,
+        team_preferences,
         threads,
         topics,
     }))

@@ -266,6 +266,11 @@ impl Reader<'_> {
         data: Data,
     ) -> Result<EventKind, StoreError> {
         let workspace = self.topic.workspace;
+        if kind == Kind::TeamPreferenceChanged {
+            let name = data.name.ok_or(CORRUPT)?;
+            let value = people::team_preference(self.tx, workspace, &name).await?.ok_or(CORRUPT)?;
+            return Ok(EventKind::TeamPreferenceChanged { name, value });
+        }
         let raw = u64::try_from(reference.ok_or(CORRUPT)?).map_err(|_| CORRUPT)?;
         let channel = ChannelId::from_raw(raw);
         Ok(match kind {

@@ -32,13 +32,8 @@ async fn invitations_are_used_up_expire_and_belong_to_an_address() {
     let code = SecretHash::of("code");
     let expires = world.now + 1_000_000;
     let invite = |uses_max, email: Option<&str>, code| {
-        WriteKind::CreateInvite(NewInvite {
-            code,
-            by: ANN,
-            email: email.map(str::to_owned),
-            expires,
-            uses_max,
-        })
+        let invite = NewInvite { code, email: email.map(str::to_owned), expires, uses_max };
+        WriteKind::CreateInvite { by: by(ANN), invite }
     };
     world.ok(invite(2, None, code)).await;
     let accept = |code, raw, name: &str| WriteKind::AcceptInvite {

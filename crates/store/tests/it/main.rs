@@ -10,6 +10,7 @@ mod membership;
 mod messages;
 mod people;
 mod property;
+mod rights;
 mod threads;
 mod transfer;
 mod world;

@@ -186,6 +186,10 @@ impl Following {
             (EventKind::MessageChanged { message, .. }, _) => {
                 self.mentions.insert(message.ts, Vec::new());
             }
+            // What remains of a deleted parent mentions nobody.
+            (EventKind::MessageDeleted { ts, .. }, _) => {
+                self.mentions.remove(ts);
+            }
             _ => {}
         }
     }

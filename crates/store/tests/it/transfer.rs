@@ -70,12 +70,11 @@ async fn busy() -> TempDir {
     world.ok(later).await;
     let invite = store::NewInvite {
         code: store::SecretHash::of("code"),
-        by: ANN,
         email: None,
         expires: START + 1_000_000_000,
         uses_max: 3,
     };
-    world.ok(WriteKind::CreateInvite(invite)).await;
+    world.ok(WriteKind::CreateInvite { by: by(ANN), invite }).await;
     let credential = store::NewCredential {
         secret: store::SecretHash::of("secret"),
         kind: model::Credential::Session,

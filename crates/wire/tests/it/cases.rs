@@ -284,6 +284,14 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("channel unarchived", in_team, EventKind::ChannelUnarchived { user: ADA, channel: CHANNEL }),
         ("channel renamed", in_team, EventKind::ChannelRenamed(Box::new(channel(ChannelKind::Public)))),
         ("converted", in_team, EventKind::ChannelConvertedToPrivate { channel: CHANNEL }),
+        (
+            "team preference",
+            in_team,
+            EventKind::TeamPreferenceChanged {
+                name: "who_can_post_general".to_owned(),
+                value: r#""admin""#.to_owned(),
+            },
+        ),
         ("dnd of somebody", in_team, EventKind::DndChanged(Box::new(person()))),
         ("own dnd", in_user, EventKind::DndChanged(Box::new(person()))),
         ("group unarchived", in_channel, EventKind::GroupUnarchived { user: ADA, channel: CHANNEL }),
