@@ -42,6 +42,8 @@ enum Command {
     CreateWorkspace(CreateWorkspace),
     /// Show the jobs that were given up, try one again or forget it
     Jobs(Jobs),
+    /// Measure a server of this program with real sessions, against a baseline in the same run
+    Bench(Bench),
     /// Print the methods of the API as JSON: names, and scopes that tokens need
     #[command(hide = true)]
     Methods,
@@ -107,6 +109,15 @@ struct Seed {
     /// Extra members of `general`, at most 100000
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     members: u32,
+}
+
+#[derive(Debug, Args)]
+struct Bench {
+    #[command(subcommand)]
+    scenario: bench::Scenario,
+    /// Print the figures as JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -221,6 +232,7 @@ impl Cli {
             Command::ResetPassword(command) => command.run(),
             Command::CreateWorkspace(command) => command.run(),
             Command::Jobs(command) => command.run(),
+            Command::Bench(command) => command.run(),
             Command::Methods => methods(),
             Command::Config(command) => command.run(),
         };
@@ -417,6 +429,21 @@ impl Jobs {
                 Ok(())
             }
         }
+    }
+}
+
+impl Bench {
+    fn run(self) -> anyhow::Result<()> {
+        let figures = self.scenario.run()?;
+        if figures.is_empty() {
+            return Ok(());
+        }
+        if self.json {
+            say(&serde_json::to_string_pretty(&figures)?)
+        } else {
+            say(&bench::report::table(&figures))
+        }
+        Ok(())
     }
 }
 

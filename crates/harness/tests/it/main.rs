@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod arguments;
+mod bench;
 mod campaign;
 mod commands;
 mod crash;

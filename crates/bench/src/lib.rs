@@ -1,0 +1,62 @@
+//! Load generator and baselines: what `parlance bench` runs.
+//!
+//! Everything goes through sockets, as clients do it; nothing of the server's inside is linked. A figure is a ratio to a
+//! baseline of the same run wherever there is one: machines differ, and are busy.
+//!
+//! | module | what |
+//! |---|---|
+//! | `fanout`, `idle`, `storm` | the scenarios |
+//! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
+//! | `posters`, `http`, `sends` | senders, and when each message was due |
+//! | `limit` | the baseline: one constant frame to every socket |
+//! | `server`, `measure` | the process that is measured, its CPU time and memory |
+//! | `report` | figures, a table, JSON |
+
+mod fanout;
+mod fleet;
+mod frames;
+mod http;
+mod idle;
+mod limit;
+mod measure;
+mod posters;
+pub mod report;
+mod sends;
+mod server;
+mod storm;
+
+use clap::Subcommand;
+
+use report::Figure;
+
+/// What to measure.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Scenario {
+    /// Messages to one channel with many people in it: through the API, the store and the gateway to every socket
+    Fanout(fanout::Fanout),
+    /// What a session costs that says and hears nothing
+    Idle(idle::Idle),
+    /// The server is killed, and every session comes back at once
+    Storm(storm::Storm),
+    /// The server of the baseline, which scenarios start by themselves
+    #[command(hide = true)]
+    LimitServer {
+        /// Bytes of each frame's text
+        bytes: usize,
+    },
+}
+
+impl Scenario {
+    /// Runs it, with progress on stderr. Nothing comes of the baseline's server but an address on stdout.
+    ///
+    /// # Errors
+    /// When the server fails, or anything was lost, doubled or out of order.
+    pub fn run(&self) -> anyhow::Result<Vec<Figure>> {
+        match self {
+            Self::Fanout(fanout) => fanout.run(),
+            Self::Idle(idle) => idle.run(),
+            Self::Storm(storm) => storm.run(),
+            Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `parlance bench`: its own checks hold, and what it finds is told.
+
+use anyhow::{Context, Result, ensure};
+use harness::sandbox::{Output, parlance};
+use serde_json::Value;
+
+fn figures(output: &Output) -> Result<Vec<(String, f64)>> {
+    let figures: Vec<Value> = serde_json::from_str(&output.stdout).with_context(|| output.stderr.clone())?;
+    let pair = |figure: &Value| Some((figure["figure"].as_str()?.to_owned(), figure["value"].as_f64()?));
+    figures.iter().map(|figure| pair(figure).with_context(|| figure.to_string())).collect()
+}
+
+#[tokio::test]
+async fn a_storm_brings_everybody_what_they_missed() -> Result<()> {
+    let output = parlance(&["bench", "storm", "--sessions", "100", "--json"]).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let figures = figures(&output)?;
+    let value =
+        |name: &str| figures.iter().find(|(figure, _)| figure.contains(name)).map(|(_, value)| *value);
+    ensure!(value("missed and delivered") == Some(50.0), "{figures:?}");
+    ensure!(value("per session that came back").is_some_and(|cpu| cpu > 0.0), "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fan_out_counts_every_frame() -> Result<()> {
+    let arguments =
+        ["bench", "fanout", "--members", "20", "--rate", "50", "--seconds", "1", "--rounds", "1", "--json"];
+    let output = parlance(&arguments).await?;
+    if !output.status.success() {
+        // Every frame was counted before the limit was found too unsteady to compare with.
+        ensure!(output.stderr.contains("the machine is too busy"), "{}", output.stderr);
+        return Ok(());
+    }
+    let figures = figures(&output)?;
+    let speed = figures.iter().find(|(figure, _)| figure.starts_with("frames per server CPU second"));
+    ensure!(speed.is_some_and(|(_, speed)| *speed > 0.0), "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_refused() -> Result<()> {
+    for arguments in [
+        ["bench", "fanout", "--members", "15001"],
+        ["bench", "fanout", "--bytes", "3"],
+        ["bench", "storm", "--sessions", "0"],
+        ["bench", "idle", "--seconds", "0"],
+    ] {
+        let output = parlance(&arguments).await?;
+        ensure!(
+            !output.status.success() && output.stderr.contains("is not in"),
+            "{arguments:?}: {}",
+            output.stderr
+        );
+    }
+    Ok(())
+}
