@@ -74,6 +74,7 @@ mod users_prefs_get;
 mod users_prefs_set;
 mod users_profile_get;
 mod users_profile_set;
+mod users_set_presence;
 
 /// A method of the API.
 pub struct Method {
@@ -251,6 +252,7 @@ pub static METHODS: &[Method] = table! {
     "pins.add" T2 both(&["pins:write"]), pins_add::run;
     "pins.list" T2 both(&["pins:read"]), pins_list::run;
     "pins.remove" T2 both(&["pins:write"]), pins_remove::run;
+    "presence.set" T2 PERSON, users_set_presence::by_client;
     "reactions.add" T3 both(&["reactions:write"]), reactions_add::run;
     "reactions.get" T3 both(&["reactions:read"]), reactions_get::run;
     "reactions.list" T2 both(&["reactions:read"]), reactions_list::run;
@@ -272,6 +274,7 @@ pub static METHODS: &[Method] = table! {
     "users.prefs.set" T3 PERSON, users_prefs_set::run;
     "users.profile.get" T4 both(&["users.profile:read"]), users_profile_get::run;
     "users.profile.set" T3 person(&["users.profile:write"]), users_profile_set::run;
+    "users.setPresence" T2 both(&["users:write"]), users_set_presence::run;
 };
 
 #[cfg(test)]

@@ -57,7 +57,10 @@ impl<S: Sink> Hub<S> {
         match event.effect {
             Effect::Joined { channel, at } => self.joined(index, channel, at),
             Effect::Left { channel, at } => self.left(index, channel, at.seq),
-            Effect::None | Effect::MemberJoined(_) | Effect::MemberLeft(_) => {}
+            Effect::None
+            | Effect::MemberJoined(_)
+            | Effect::MemberLeft(_)
+            | Effect::ManualPresence { .. } => {}
         }
     }
 

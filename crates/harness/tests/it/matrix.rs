@@ -104,6 +104,7 @@ fn row(method: &str) -> Option<Row> {
         }
         "users.lookupByEmail" => Person(&[("email", "EMAIL")]),
         "parlance.team.setPreferences" => Own(&[("name", "who_can_invite"), ("value", "admin")]),
+        "presence.set" | "users.setPresence" => Own(&[("presence", "away")]),
         "users.prefs.set" => Own(&[("name", "time24"), ("value", "true")]),
         "users.profile.set" => Own(&[("name", "title"), ("value", "x")]),
         _ => return None,
