@@ -14,6 +14,7 @@ mod load;
 mod matrix;
 mod operation;
 mod postgresql;
+mod presence;
 mod realtime;
 mod refusals;
 mod sessions;
