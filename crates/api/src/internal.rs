@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{HeadRead, MessageText, SessionId, Topic, TraceId, Ts};
+use model::{HeadRead, MessageText, Seq, SessionId, Topic, TopicId, TraceId, Ts};
 use rpc::{
-    Actor, Audience, Boot, BootError, Call, CallError, EventsPage, EventsRequest, Protocol, RtmError,
-    RtmSend, RtmSent, Web,
+    Actor, Audience, Boot, BootError, Call, CallError, EventsPage, EventsRequest, ManualAway, Protocol,
+    RtmError, RtmSend, RtmSent, Web,
 };
 use store::{Done, EventsRead, SecretHash, Store, StoreError, Ticket, Write, WriteKind};
 use tokio::{sync::Semaphore, time::Instant};
@@ -121,6 +121,13 @@ impl Web for Internal {
                 }
             })?;
         let topics = self.store().topics(workspace, ticket.user).await.map_err(failed)?;
+        // Read after the heads: what comes after them is told by events, whether this knows it or not.
+        let user = self.store().user(workspace, ticket.user).await.map_err(failed)?;
+        let own = topics.iter().find(|(topic, _)| *topic == TopicId::User(ticket.user));
+        let manual = ManualAway {
+            seq: own.map_or(Seq::ZERO, |(_, head)| head.seq),
+            away: user.is_some_and(|user| user.manual_away),
+        };
         let session = random::bytes().map_err(|_| CallError::Failed { role: ROLE })?;
         Ok(Boot {
             session: SessionId(u128::from_le_bytes(session)),
@@ -134,6 +141,8 @@ impl Web for Internal {
             },
             class: Audience::MEMBER,
             topics,
+            manual,
+            batch_presence: ticket.batch_presence,
         })
     }
 

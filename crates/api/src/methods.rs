@@ -67,6 +67,7 @@ mod subscriptions_thread;
 mod team_info;
 mod team_preferences_list;
 mod users_conversations;
+mod users_get_presence;
 mod users_info;
 mod users_list;
 mod users_lookup_by_email;
@@ -74,6 +75,8 @@ mod users_prefs_get;
 mod users_prefs_set;
 mod users_profile_get;
 mod users_profile_set;
+mod users_set_active;
+mod users_set_presence;
 
 /// A method of the API.
 pub struct Method {
@@ -251,6 +254,7 @@ pub static METHODS: &[Method] = table! {
     "pins.add" T2 both(&["pins:write"]), pins_add::run;
     "pins.list" T2 both(&["pins:read"]), pins_list::run;
     "pins.remove" T2 both(&["pins:write"]), pins_remove::run;
+    "presence.set" T2 PERSON, users_set_presence::by_client;
     "reactions.add" T3 both(&["reactions:write"]), reactions_add::run;
     "reactions.get" T3 both(&["reactions:read"]), reactions_get::run;
     "reactions.list" T2 both(&["reactions:read"]), reactions_list::run;
@@ -265,6 +269,7 @@ pub static METHODS: &[Method] = table! {
     "team.info" T3 both(&["team:read"]), team_info::run;
     "team.preferences.list" T3 both(&["team.preferences:read"]), team_preferences_list::run;
     "users.conversations" T3 both(READ), users_conversations::run;
+    "users.getPresence" T3 both(&["users:read"]), users_get_presence::run;
     "users.info" T4 both(&["users:read"]), users_info::run;
     "users.list" T2 both(&["users:read"]), users_list::run;
     "users.lookupByEmail" T3 both(&["users:read.email"]), users_lookup_by_email::run;
@@ -272,6 +277,8 @@ pub static METHODS: &[Method] = table! {
     "users.prefs.set" T3 PERSON, users_prefs_set::run;
     "users.profile.get" T4 both(&["users.profile:read"]), users_profile_get::run;
     "users.profile.set" T3 person(&["users.profile:write"]), users_profile_set::run;
+    "users.setActive" T2 both(&["users:write"]), users_set_active::run;
+    "users.setPresence" T2 both(&["users:write"]), users_set_presence::run;
 };
 
 #[cfg(test)]

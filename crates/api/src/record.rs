@@ -31,6 +31,7 @@ fn effect(kind: &EventKind) -> Effect {
         EventKind::MemberLeft { user, .. } => Effect::MemberLeft(*user),
         EventKind::Joined { channel, at } => Effect::Joined { channel: channel.id, at: *at },
         EventKind::Left { channel, at, .. } => Effect::Left { channel: *channel, at: *at },
+        EventKind::ManualPresence { away } => Effect::ManualPresence { away: *away },
         EventKind::Message { .. }
         | EventKind::MessageChanged { .. }
         | EventKind::MessageDeleted { .. }

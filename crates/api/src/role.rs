@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::NodeId;
-use rpc::{Admin, Adopt};
+use rpc::{Admin, Adopt, Presence};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use store::Store;
 use tokio::{net::TcpListener, sync::Notify};
@@ -62,6 +62,8 @@ pub struct Deps {
     pub appender: Appender,
     /// Signals, revocations, journeys.
     pub admin: Arc<dyn Admin>,
+    /// Who is active; finds the presence server of each person.
+    pub presence: Arc<dyn Presence>,
     /// Takes upgraded WebSockets; `None`: no gateway shares this listener.
     pub adopt: Option<Arc<dyn Adopt>>,
     /// What the publisher remembers of recent events, for `parlance.journey`.

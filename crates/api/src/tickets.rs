@@ -14,11 +14,12 @@ pub const OWN_PATH: &str = "/realtime/v1/socket";
 /// Path of RTM's WebSockets.
 pub const RTM_PATH: &str = "/rtm/socket";
 
-/// Sells the caller a ticket; the WebSocket's address.
+/// Sells the caller a ticket; the WebSocket's address. `batch_presence`: the session takes changes of several
+/// people's presence in one event.
 ///
 /// # Errors
 /// What the write failed with.
-pub async fn sell(cx: &Cx, protocol: Protocol) -> Result<String, Failure> {
+pub async fn sell(cx: &Cx, protocol: Protocol, batch_presence: bool) -> Result<String, Failure> {
     let caller = cx.caller()?;
     let secret = tokens::generate_code(caller.principal.workspace)?;
     let expires: Micros = cx.now_us() + LIFE_S * 1_000_000;
@@ -28,6 +29,7 @@ pub async fn sell(cx: &Cx, protocol: Protocol) -> Result<String, Failure> {
         credential: caller.principal.credential_id,
         rtm: protocol == Protocol::Rtm,
         needs_origin: caller.by_cookie,
+        batch_presence,
         expires,
     };
     cx.write(WriteKind::AddTicket(ticket)).await?;

@@ -25,7 +25,8 @@ use model::{
 };
 use rpc::{
     Audience, Boot, BootError, Call, CallError, Delivery, Directory, Effect, EventRecord, EventsPage,
-    EventsRequest, Gateway, GatewayJourney, Reply, RtmError, RtmSend, RtmSent, Subscription, Web,
+    EventsRequest, Gateway, GatewayJourney, PresenceChange, Reply, RtmError, RtmSend, RtmSent, Subscription,
+    Web,
 };
 use runtime::{Clock, Tasks};
 use tokio::{
@@ -80,6 +81,9 @@ impl Gateway for Counting {
         Ok(vec![Reply::Ok; all.len()])
     }
 
+    async fn presence(&self, _: &Call, _: SlotName, _: Vec<PresenceChange>) -> Result<Vec<Reply>, CallError> {
+        panic!("a Channel Server tells nobody of presence")
+    }
     async fn revoke(&self, _: &Call, _: Vec<CredentialId>) -> Result<u32, CallError> {
         Ok(0)
     }

@@ -33,14 +33,14 @@ struct Shared {
 }
 
 /// The first document of one process: slots `slot-00`, `slot-01`, …, each served by a node of its own,
-/// `channel-00#incarnation`, …; epoch 1.
+/// `channel-00#incarnation`, … if `role` is `channel`; epoch 1.
 ///
 /// # Errors
 /// [`RingError::Empty`].
-pub fn first_document(slots: u32, incarnation: u64) -> Result<Document, RingError> {
+pub fn first_document(role: &str, slots: u32, incarnation: u64) -> Result<Document, RingError> {
     let slot = |index: u32| Slot {
         name: SlotName(format!("slot-{index:02}")),
-        node: NodeId { name: format!("channel-{index:02}"), incarnation },
+        node: NodeId { name: format!("{role}-{index:02}"), incarnation },
     };
     Ok(Document { ring: Ring::new(Epoch(1), (0..slots).map(slot).collect())?, spares: Vec::new() })
 }

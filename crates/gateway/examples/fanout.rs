@@ -25,8 +25,9 @@ use model::{
 };
 use rpc::{
     Actor, AdoptedSocket, Audience, Boot, BootError, Call, CallError, ChannelJourney, ChannelServer,
-    Delivery, Directory, Effect, EventRecord, EventsPage, EventsRequest, Gateway, Local, Protocol, Reply,
-    RtmError, RtmSend, RtmSent, Signal, Subscription, Web,
+    Delivery, Directory, Effect, EventRecord, EventsPage, EventsRequest, Gateway, Local, Person, Presence,
+    PresenceNow, PresenceReport, Protocol, Reply, RtmError, RtmSend, RtmSent, Signal, Subscription, Watch,
+    Web,
 };
 use runtime::{Clock, Tasks, telemetry::Metrics};
 use tokio::{
@@ -62,6 +63,37 @@ impl World {
     }
 }
 
+/// Takes every report: the example measures the fan-out of events.
+struct Nobody;
+
+#[async_trait]
+impl Presence for Nobody {
+    async fn report(
+        &self,
+        _: &Call,
+        _: NodeId,
+        reports: Vec<PresenceReport>,
+    ) -> Result<Vec<Reply>, CallError> {
+        Ok(vec![Reply::Ok; reports.len()])
+    }
+    async fn watch(&self, _: &Call, _: NodeId, watches: Vec<Watch>) -> Result<Vec<Reply>, CallError> {
+        Ok(vec![Reply::Ok; watches.len()])
+    }
+    async fn unwatch(&self, _: &Call, _: NodeId, people: Vec<Person>) -> Result<Vec<Reply>, CallError> {
+        Ok(vec![Reply::Ok; people.len()])
+    }
+    async fn query(
+        &self,
+        _: &Call,
+        people: Vec<Person>,
+    ) -> Result<Vec<Result<PresenceNow, Reply>>, CallError> {
+        Ok(vec![Ok(PresenceNow::default()); people.len()])
+    }
+    async fn touch(&self, _: &Call, people: Vec<Person>) -> Result<Vec<Reply>, CallError> {
+        Ok(vec![Reply::Ok; people.len()])
+    }
+}
+
 #[async_trait]
 impl Web for World {
     async fn boot(&self, _: &Call, _: String, _: Option<String>) -> Result<Boot, BootError> {
@@ -83,6 +115,8 @@ impl Web for World {
                 (TopicId::User(user), Position::START),
                 (TopicId::Workspace(topic().workspace), Position::START),
             ],
+            manual: rpc::ManualAway::default(),
+            batch_presence: self.own,
         })
     }
     async fn heads(&self, _: &Call, topics: Vec<Topic>) -> Result<Vec<model::HeadRead>, CallError> {
@@ -139,12 +173,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let node = NodeId { name: "channel".to_owned(), incarnation: 1 };
     let slot = Slot { name: SlotName("slot".to_owned()), node: node.clone() };
     let (_ring, watch) = watch::channel(Arc::new(Ring::new(Epoch(1), vec![slot.clone()])?));
+    let (_presence_ring, presence_watch) = watch::channel(Arc::new(Ring::new(Epoch(1), vec![slot.clone()])?));
     let channels: Arc<Directory<dyn ChannelServer>> = Arc::new(Directory::default());
     channels.insert(node.clone(), Arc::clone(&world) as Arc<dyn ChannelServer>);
     let deps = Deps {
         web: Arc::clone(&world) as Arc<dyn Web>,
         channels,
         ring: watch,
+        presence: Arc::new(Nobody),
+        presence_ring: presence_watch,
         clock: Clock::system(),
         metrics: Metrics::default(),
         tasks: Tasks::new(),

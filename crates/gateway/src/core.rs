@@ -22,7 +22,7 @@ use cluster::{Ring, RingWatch};
 use model::{NodeId, TraceId};
 use rpc::{
     AdoptedSocket, BootError, Call, CallError, ChannelServer, Directory, EventsRequest, GatewayJourney,
-    Protocol, Signal, Web,
+    Presence, Protocol, Signal, Web,
 };
 use runtime::Clock;
 use tokio::{
@@ -39,7 +39,7 @@ use crate::{
     metrics::{GatewayMetrics, ProtocolLabel, ReasonLabel},
     outbox::Flushed,
     port::{Command, Load},
-    rtm,
+    presence_link, rtm,
     session::SessionKey,
     socket::Socket,
     subscribe::{Subscriptions, back_off},
@@ -59,6 +59,8 @@ const BOOTS_MAX: usize = 64;
 const BOOT_WITHIN: Duration = Duration::from_secs(10);
 /// Deadline of calls to other roles.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Deadline of a question after people's presence: longer than a presence server that is new has to settle.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Back-off of reads that failed.
 const READ_WAIT_MIN: Duration = Duration::from_millis(20);
 const READ_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -78,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) web: Arc<dyn Web>,
     pub(crate) channels: Arc<Directory<dyn ChannelServer>>,
     pub(crate) ring: RingWatch,
+    pub(crate) presence: Arc<dyn Presence>,
+    pub(crate) presence_ring: RingWatch,
     pub(crate) clock: Clock,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) load: Arc<Load>,
@@ -90,6 +94,9 @@ pub(crate) struct Shell {
     pub(crate) channels: Arc<Directory<dyn ChannelServer>>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) metrics: GatewayMetrics,
+    pub(crate) presence: Arc<dyn Presence>,
+    /// Presence servers must be told something.
+    pub(crate) presence_due: Notify,
     web: Arc<dyn Web>,
     ring: RingWatch,
     clock: Clock,
@@ -104,8 +111,8 @@ pub(crate) struct Shell {
     signals: RefCell<VecDeque<Signal>>,
     signal_waits: Notify,
     traces: AtomicU64,
-    /// Gauges as this loop has set them: sessions of each protocol, topics, queued bytes.
-    shown: RefCell<[i64; 4]>,
+    /// Gauges as this loop has set them: sessions of each protocol, topics, queued bytes, watched presence.
+    shown: RefCell<[i64; 5]>,
     /// Sockets whose session has not started yet.
     booting: RefCell<usize>,
     /// Sockets whose session is over and that are being closed.
@@ -121,6 +128,8 @@ pub(crate) async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>) {
         channels: parts.channels,
         subscriptions: Subscriptions::default(),
         metrics: parts.metrics,
+        presence: parts.presence,
+        presence_due: Notify::new(),
         web: parts.web,
         ring: parts.ring,
         clock: parts.clock,
@@ -140,6 +149,7 @@ pub(crate) async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>) {
     });
     spawn_local(tick(Rc::clone(&shell)));
     spawn_local(send_signals(Rc::clone(&shell)));
+    spawn_local(presence_link::run(Rc::clone(&shell), parts.presence_ring));
     let subscribing = Rc::clone(&shell);
     spawn_local(async move { subscribing.subscriptions.run(Rc::clone(&subscribing), ring).await });
     info!(node = %shell.node, "gateway loop started");
@@ -219,6 +229,9 @@ impl Shell {
             let mut hub = self.hub.borrow_mut();
             hub.set_now(self.now_ms());
             let result = change(&mut hub);
+            if hub.presence().is_due() {
+                self.presence_due.notify_one();
+            }
             (result, hub.take_asks())
         };
         for ask in asks {
@@ -234,7 +247,7 @@ impl Shell {
         result
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -258,6 +271,7 @@ impl Shell {
                 self.load.queued.fetch_sub(deliveries.len(), Ordering::Relaxed);
                 self.with(|hub| deliveries.into_iter().for_each(|delivery| hub.deliver(delivery, now)));
             }
+            Command::Presence(epoch, changes) => self.with(|hub| hub.presence_changed(epoch, changes)),
             Command::Revoke(credentials, answer) => {
                 let ended = self.with(|hub| hub.revoke(&credentials));
                 // Whoever asked may have gone.
@@ -419,6 +433,13 @@ impl Shell {
                     shell.with_work(|hub| hub.sent(key, result));
                 });
             }
+            Ask::Presence { key, people } => {
+                spawn_local(async move {
+                    let call = Call { timeout: QUERY_TIMEOUT, ..shell.call() };
+                    let answers = shell.presence.query(&call, people.clone()).await;
+                    shell.with_work(|hub| hub.presence_answered(key, &people, &answers));
+                });
+            }
             Ask::Flush(key) => {
                 let flusher = spawn_local(flush(shell, key)).abort_handle();
                 match self.hub.borrow_mut().sink_mut(key) {
@@ -523,8 +544,13 @@ impl Shell {
     fn count(&self) {
         let ((counts, bytes, shed), now) = {
             let mut hub = self.hub.borrow_mut();
-            let now =
-                [hub.len_of(Protocol::Own), hub.len_of(Protocol::Rtm), hub.topic_count(), hub.queued_bytes()];
+            let now = [
+                hub.len_of(Protocol::Own),
+                hub.len_of(Protocol::Rtm),
+                hub.topic_count(),
+                hub.queued_bytes(),
+                hub.presence_pairs(),
+            ];
             (hub.take_counts(), now.map(|value| i64::try_from(value).unwrap_or(i64::MAX)))
         };
         let metrics = &self.metrics;
@@ -540,13 +566,15 @@ impl Shell {
             error!(sessions = counts.footing_lost, "live sessions were out of place and catch up");
         }
         let before = std::mem::replace(&mut *self.shown.borrow_mut(), now);
-        let [own, rtm, topics, queued] = std::array::from_fn(|at| {
+        let [own, rtm, topics, queued, watches] = std::array::from_fn(|at| {
             now.get(at).copied().unwrap_or_default() - before.get(at).copied().unwrap_or_default()
         });
         metrics.sessions.get_or_create(&ProtocolLabel { protocol: "own" }).inc_by(own);
         metrics.sessions.get_or_create(&ProtocolLabel { protocol: "rtm" }).inc_by(rtm);
         metrics.topics.inc_by(topics);
         metrics.queue_bytes.inc_by(queued);
+        metrics.presence_watches.inc_by(watches);
+        metrics.presence_out.inc_by(counts.presence);
         self.show_load();
     }
 }

@@ -7,6 +7,7 @@
 //! - `hub/catchup.rs`: sessions that miss something
 //! - `hub/members.rs`: joins and leaves
 //! - `hub/client.rs`: what clients send
+//! - `hub/presence.rs`: whose presence they watch
 //! - `hub/pace.rs`: slow sessions, time, closing
 
 mod catchup;
@@ -14,6 +15,9 @@ mod client;
 mod fanout;
 mod members;
 mod pace;
+mod presence;
+#[cfg(test)]
+mod presence_tests;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +25,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use model::{CredentialId, Position, Seq, Topic, TopicId, UserId, WorkspaceId};
-use rpc::{Boot, EventsRequest, Protocol, RtmSend, Signal};
+use rpc::{Boot, EventsRequest, Person, Protocol, RtmSend, Signal};
 use smallvec::SmallVec;
 use wire::realtime::{self, CloseCode};
 
@@ -30,6 +34,7 @@ use crate::{
     frame,
     journey::Journeys,
     outbox::{Kind, Sink},
+    presence::{Presence, WATCHES_MAX},
     session::{Session, SessionKey, Shared, Style},
     topic::{Follower, Mode, TopicView},
 };
@@ -47,6 +52,8 @@ pub struct Limits {
     pub session_queue_bytes_max: usize,
     /// Bytes that may wait in all outboxes before the above shrinks to [`Limits::tight_bytes`].
     pub loop_queue_bytes_max: usize,
+    /// Activity is told to presence servers once in this time, milliseconds.
+    pub activity_every_ms: u64,
 }
 
 impl Limits {
@@ -106,6 +113,13 @@ pub enum Ask<S> {
         /// The message.
         send: RtmSend,
     },
+    /// Ask how people are; answer with [`Hub::presence_answered`].
+    Presence {
+        /// The session.
+        key: SessionKey,
+        /// Who.
+        people: Vec<Person>,
+    },
     /// Call [`Hub::flush`] when the socket takes more.
     Flush(SessionKey),
     /// The session is over: write the rest, close the socket.
@@ -132,6 +146,8 @@ pub struct Counts {
     pub repairs: u64,
     /// Live sessions that did not stand where they should: always 0 unless there is a fault in here.
     pub footing_lost: u64,
+    /// People whose presence was told, summed over sessions.
+    pub presence: u64,
 }
 
 /// Sessions of one user or credential. Nearly always one.
@@ -167,6 +183,9 @@ pub struct Hub<S> {
     asks: Vec<Ask<S>>,
     journeys: Journeys,
     counts: Counts,
+    presence: Presence,
+    /// Sessions to be told of changes of presence.
+    presence_queue: VecDeque<SessionKey>,
 }
 
 /// A session could not be added.
@@ -210,6 +229,8 @@ impl<S: Sink> Hub<S> {
             asks: Vec::new(),
             journeys: Journeys::default(),
             counts: Counts::default(),
+            presence: Presence::new(limits.activity_every_ms, WATCHES_MAX),
+            presence_queue: VecDeque::new(),
         }
     }
 
@@ -317,6 +338,7 @@ impl<S: Sink> Hub<S> {
         let (workspace, user) = (boot.actor.workspace, boot.actor.user);
         let own = TopicId::User(user);
         let booted = boot.topics.iter().find(|(topic, _)| *topic == own).map_or(Seq::ZERO, |(_, at)| at.seq);
+        let always = boot.actor.bot.is_some();
         let mut topics = boot.topics;
         topics.sort_unstable_by_key(|&(topic, _)| topic);
         topics.dedup_by_key(|&mut (topic, _)| topic);
@@ -327,6 +349,7 @@ impl<S: Sink> Hub<S> {
             actor: Box::new(boot.actor),
             protocol: boot.protocol,
             class: boot.class,
+            batch_presence: boot.batch_presence,
             heard_ms: self.now_ms,
             boot: Some(topics.into_boxed_slice()),
             booted,
@@ -341,6 +364,7 @@ impl<S: Sink> Hub<S> {
         self.next_serial += 1;
         self.credentials.entry(credential).or_default().push(index);
         let key = SessionKey { index, serial };
+        self.presence.connected(Person { workspace, user }, always, boot.manual, self.now_ms);
         match boot.protocol {
             Protocol::Own => {
                 self.waiting.push_back((key, self.now_ms + pace::RESUME_WITHIN_MS));
@@ -487,6 +511,8 @@ impl<S: Sink> Hub<S> {
             }
         }
         self.shared.queued_bytes = self.shared.queued_bytes.saturating_sub(session.waiting_bytes());
+        let watched = session.extra.as_ref().map_or(&[][..], |extra| &extra.watching.users);
+        self.leave_presence(index, owner, watched);
         Some(session)
     }
 }

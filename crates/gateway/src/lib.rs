@@ -14,6 +14,8 @@ pub mod journey;
 mod metrics;
 pub mod outbox;
 mod port;
+pub mod presence;
+mod presence_link;
 pub mod role;
 pub mod rtm;
 pub mod session;

@@ -49,6 +49,12 @@ pub(crate) struct GatewayMetrics {
     pub(crate) subscriptions: Counter,
     /// Subscriptions that were refused or failed and are tried again.
     pub(crate) subscriptions_failed: Counter,
+    /// Pairs of a session and somebody whose presence it watches.
+    pub(crate) presence_watches: Gauge,
+    /// People whose presence was told to sessions, summed over them.
+    pub(crate) presence_out: Counter,
+    /// People whom presence servers did not take and who are told again.
+    pub(crate) presence_failed: Counter,
     /// Sessions that did not start.
     pub(crate) boot_failures: Family<ReasonLabel, Counter>,
 }
@@ -79,6 +85,21 @@ impl GatewayMetrics {
                 "subscriptions_failed",
                 "Subscriptions to be tried again",
                 all.subscriptions_failed.clone(),
+            );
+            registry.register(
+                "presence_watches",
+                "Sessions that watch somebody's presence, summed over people",
+                all.presence_watches.clone(),
+            );
+            registry.register(
+                "presence_out",
+                "People whose presence was told, summed over sessions",
+                all.presence_out.clone(),
+            );
+            registry.register(
+                "presence_failed",
+                "People to be told to presence servers again",
+                all.presence_failed.clone(),
             );
             registry.register("boot_failures", "Sessions that did not start", all.boot_failures.clone());
         });

@@ -36,6 +36,8 @@ pub enum Kind {
     Keep,
     /// Typing: the first to go.
     Shed,
+    /// How something is now: not begun while something waits, and told later as it is by then.
+    State,
     /// Events of a topic; a client that can pull gets them later.
     Events {
         /// The topic.
@@ -138,7 +140,7 @@ impl Outbox {
                 dropped.push((topic, last));
                 false
             }
-            Kind::Keep | Kind::Shed => true,
+            Kind::Keep | Kind::Shed | Kind::State => true,
         });
         (bytes, dropped)
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cluster::RingWatch;
-use model::{CredentialId, Seq, SlotName, Topic};
-use rpc::{AdoptedSocket, Call, CallError, Delivery, Gateway, GatewayJourney, Reply};
+use model::{CredentialId, Epoch, Seq, SlotName, Topic};
+use rpc::{AdoptedSocket, Call, CallError, Delivery, Gateway, GatewayJourney, PresenceChange, Reply};
 use tokio::sync::{mpsc, oneshot};
 
 /// Commands that wait for a loop. Full: deliveries are refused as overloaded, sockets are closed with 4002,
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Adopt(Box<AdoptedSocket>),
     /// Write deliveries.
     Deliver(Vec<Delivery>),
+    /// Note how people are, as of an epoch of the ring of presence servers.
+    Presence(Epoch, Vec<PresenceChange>),
     /// End the sessions of credentials; answer with how many.
     Revoke(Vec<CredentialId>, oneshot::Sender<u32>),
     /// Tell what is remembered.
@@ -52,8 +54,10 @@ pub(crate) struct Load {
 /// The [`Gateway`] contract of one loop.
 #[derive(Debug)]
 pub(crate) struct Port {
-    /// The ring.
+    /// The ring of Channel Servers.
     pub(crate) ring: RingWatch,
+    /// The ring of presence servers.
+    pub(crate) presence_ring: RingWatch,
     /// Into the loop.
     pub(crate) commands: mpsc::Sender<Command>,
     /// Its load.
@@ -64,8 +68,8 @@ const GONE: CallError = CallError::Unavailable { role: "gateway" };
 
 impl Port {
     /// Whether a delivery comes from somebody who, by a newer ring, does not own the slot any more.
-    fn refuses(&self, call: &Call, slot: &SlotName) -> Option<Reply> {
-        let ring = self.ring.borrow();
+    fn refuses(ring: &RingWatch, call: &Call, slot: &SlotName) -> Option<Reply> {
+        let ring = ring.borrow();
         let owner = ring.slot(slot).map(|slot| &slot.node);
         let old = call.epoch < ring.epoch() && owner != Some(&call.caller);
         old.then(|| Reply::NotOwner { epoch: ring.epoch() })
@@ -81,7 +85,7 @@ impl Gateway for Port {
         deliveries: Vec<Delivery>,
     ) -> Result<Vec<Reply>, CallError> {
         let count = deliveries.len();
-        if let Some(refusal) = self.refuses(call, &slot) {
+        if let Some(refusal) = Self::refuses(&self.ring, call, &slot) {
             return Ok(vec![refusal; count]);
         }
         let overloaded = CallError::Overloaded { role: "gateway" };
@@ -99,6 +103,23 @@ impl Gateway for Port {
                     mpsc::error::TrySendError::Closed(_) => GONE,
                 })
             }
+        }
+    }
+
+    async fn presence(
+        &self,
+        call: &Call,
+        slot: SlotName,
+        changes: Vec<PresenceChange>,
+    ) -> Result<Vec<Reply>, CallError> {
+        let count = changes.len();
+        if let Some(refusal) = Self::refuses(&self.presence_ring, call, &slot) {
+            return Ok(vec![refusal; count]);
+        }
+        match self.commands.try_send(Command::Presence(call.epoch, changes)) {
+            Ok(()) => Ok(vec![Reply::Ok; count]),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(CallError::Overloaded { role: "gateway" }),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(GONE),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use cluster::RingWatch;
 use model::NodeId;
-use rpc::{Adopt, AdoptedSocket, ChannelServer, Directory, Gateway, Web};
+use rpc::{Adopt, AdoptedSocket, ChannelServer, Directory, Gateway, Presence, Web};
 use runtime::{Clock, OnEnd, Tasks, telemetry::Metrics};
 use tokio::sync::{mpsc, oneshot};
 use wire::realtime::CloseCode;
@@ -39,6 +39,9 @@ pub struct Config {
     /// Kernel send buffer of a socket, bytes. Bounds what a slow reader costs outside our own queues.
     /// Default 128 KiB.
     pub send_buffer_bytes: usize,
+    /// A person's activity is told to presence servers once in this time: a small part of the time after which
+    /// they are away without. Default 30 s.
+    pub activity_every: Duration,
 }
 
 impl Default for Config {
@@ -51,6 +54,7 @@ impl Default for Config {
             session_queue_bytes_max: 256 << 10,
             loop_queue_bytes_max: 128 << 20,
             send_buffer_bytes: 128 << 10,
+            activity_every: Duration::from_secs(30),
         }
     }
 }
@@ -64,6 +68,10 @@ pub struct Deps {
     pub channels: Arc<Directory<dyn ChannelServer>>,
     /// Who owns which topic.
     pub ring: RingWatch,
+    /// Whoever finds the presence server of each person.
+    pub presence: Arc<dyn Presence>,
+    /// The ring of presence servers: when it changes, they are told anew.
+    pub presence_ring: RingWatch,
     /// Time of day, for the journey.
     pub clock: Clock,
     /// Where metrics are registered.
@@ -123,12 +131,15 @@ pub fn start(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
             limits: Limits {
                 session_queue_bytes_max: config.session_queue_bytes_max,
                 loop_queue_bytes_max: config.loop_queue_bytes_max,
+                activity_every_ms: u64::try_from(config.activity_every.as_millis()).unwrap_or(u64::MAX),
             },
             sessions_max: config.sessions_max,
             send_buffer_bytes: config.send_buffer_bytes,
             web: Arc::clone(&deps.web),
             channels: Arc::clone(&deps.channels),
             ring: deps.ring.clone(),
+            presence: Arc::clone(&deps.presence),
+            presence_ring: deps.presence_ring.clone(),
             clock: deps.clock.clone(),
             metrics: metrics.clone(),
             load: Arc::clone(&load),
@@ -148,7 +159,12 @@ pub fn start(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
                 () = drain.cancelled() => {}
             }
         });
-        let port = Port { ring: deps.ring.clone(), commands: sender.clone(), load: Arc::clone(&load) };
+        let port = Port {
+            ring: deps.ring.clone(),
+            presence_ring: deps.presence_ring.clone(),
+            commands: sender.clone(),
+            load: Arc::clone(&load),
+        };
         ports.push(LoopPort { node, port: Arc::new(port), runtime: handle });
         loops.push(LoopEntry { name: format!("gateway-{number}"), commands: sender, load });
     }

@@ -4,7 +4,8 @@ use rpc::{Actor, RtmSend, RtmSent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use model::SessionId;
+use model::{SessionId, UserId};
+use wire::presence::{self, IdsError};
 
 /// Error code of a message without text.
 pub const NO_TEXT: i32 = 2;
@@ -12,6 +13,8 @@ pub const NO_TEXT: i32 = 2;
 pub const TOO_FAST: i32 = -1;
 /// Error code of a member whose value cannot be taken. Slack has none of its own for it.
 pub const BAD_FIELD: i32 = 3;
+/// Error code of what cannot be answered now.
+pub const UNAVAILABLE: i32 = 4;
 /// Error code of an unknown type.
 pub const UNKNOWN_TYPE: i32 = 5;
 
@@ -29,6 +32,22 @@ pub enum RtmFrame {
         channel: String,
         /// Thread, as written.
         thread_ts: Option<String>,
+    },
+    /// The person does something.
+    Tickle,
+    /// Watch these people, and no others.
+    PresenceSub {
+        /// Who, ascending.
+        users: Vec<UserId>,
+        /// JSON of `id`.
+        id: Option<String>,
+    },
+    /// Tell how these people are.
+    PresenceQuery {
+        /// Who, ascending.
+        users: Vec<UserId>,
+        /// JSON of `id`.
+        id: Option<String>,
     },
     /// Answered at once.
     Reply(String),
@@ -90,8 +109,18 @@ impl RtmFrame {
                 Some(channel) => Self::Typing { channel, thread_ts: string("thread_ts") },
                 None => Self::Ignored,
             },
-            // Presence comes with the role `presence`; clients ask on their own and expect no answer.
-            Some("presence_sub" | "presence_query" | "presence_change" | "tickle") => Self::Ignored,
+            Some("tickle") => Self::Tickle,
+            Some(kind @ ("presence_sub" | "presence_query")) => {
+                let reply_to = raw("id").map(|id| id.get().to_owned());
+                match presence::read_ids(raw("ids")) {
+                    Ok(users) if kind == "presence_sub" => Self::PresenceSub { users, id: reply_to },
+                    Ok(users) => Self::PresenceQuery { users, id: reply_to },
+                    Err(IdsError::TooMany) => Self::Reply(error(id, BAD_FIELD, presence::TOO_MANY_IDS)),
+                    Err(IdsError::NotAList) => {
+                        Self::Reply(error(id, BAD_FIELD, "ids must be a list of strings"))
+                    }
+                }
+            }
             _ if raw("id").is_some() => Self::Reply(error(id, UNKNOWN_TYPE, "unknown message type")),
             _ => Self::Ignored,
         })
@@ -221,8 +250,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_quietly_and_what_is_refused() {
-        for text in [r#"{"type":"presence_sub","ids":["U1"]}"#, r#"{"type":"presence_query","ids":[]}"#, "{}"]
-        {
+        for text in [r#"{"type":"presence_change","presence":"away"}"#, "{}"] {
             assert!(matches!(RtmFrame::parse(text), Ok(RtmFrame::Ignored)), "{text}");
         }
         for text in ["", "[]", "7", "{", "null"] {

@@ -75,6 +75,26 @@ pub struct Change {
     pub joined: bool,
 }
 
+/// Whose presence a session watches.
+#[derive(Debug, Default)]
+pub struct Watching {
+    /// Whom, ascending; at most [`wire::presence::IDS_MAX`].
+    pub users: Vec<UserId>,
+    /// Of whom it must be told, ascending.
+    pub pending: Vec<UserId>,
+    /// It waits for its turn to be told.
+    pub queued: bool,
+    /// It has asked how people are, and waits for the answer.
+    pub asked: Option<Asked>,
+}
+
+/// A `presence_query` under way.
+#[derive(Debug)]
+pub struct Asked {
+    /// JSON of what a refusal replies to.
+    pub reply_to: Option<String>,
+}
+
 /// What only few sessions have at a time.
 #[derive(Debug, Default)]
 pub struct Extra {
@@ -88,6 +108,8 @@ pub struct Extra {
     typed: VecDeque<(Index, u64)>,
     /// RTM messages that wait; the first is under way. Each with the `reply_to` of its answer.
     pub sends: VecDeque<(RtmSend, String)>,
+    /// Whose presence it watches.
+    pub watching: Watching,
 }
 
 /// One socket and what it follows.
@@ -105,6 +127,8 @@ pub struct Session<S> {
     pub protocol: Protocol,
     /// Its class, for audiences.
     pub class: u8,
+    /// It takes the presence of several people in one frame.
+    pub batch_presence: bool,
     /// When the client was heard last, milliseconds of the loop's time.
     pub heard_ms: u64,
     /// What the boot said, until the client has sent its `resume`.
@@ -154,7 +178,7 @@ impl<S: Sink> Session<S> {
             return;
         }
         if let Some(outbox) = &mut self.outbox {
-            if kind == Kind::Shed {
+            if kind == Kind::Shed || kind == Kind::State {
                 shared.shed += 1;
                 return;
             }
@@ -178,7 +202,7 @@ impl<S: Sink> Session<S> {
         shared.bytes_out += all.len() as u64;
         if written < all.len() {
             let mut outbox = Box::<Outbox>::default();
-            let kind = if written == 0 { kind } else { Kind::Keep };
+            let kind = if written == 0 && kind != Kind::State { kind } else { Kind::Keep };
             outbox.push(bytes.slice(start + written..), kind);
             shared.queued_bytes += outbox.bytes();
             if outbox.bytes() > shared.hard_bytes {
@@ -307,6 +331,7 @@ mod tests {
             }),
             protocol: Protocol::Own,
             class: 1,
+            batch_presence: false,
             heard_ms: 0,
             boot: None,
             booted: Seq::ZERO,

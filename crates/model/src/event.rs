@@ -169,6 +169,11 @@ pub enum EventKind {
         /// Its value, JSON.
         value: String,
     },
+    /// The person said that they are away, or that they are not any more. User topic.
+    ManualPresence {
+        /// Away, whatever the devices do.
+        away: bool,
+    },
     /// A public channel was created. Workspace topic.
     ChannelCreated(Box<Channel>),
     /// A public channel was archived. Workspace topic.

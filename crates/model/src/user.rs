@@ -60,6 +60,8 @@ pub struct User {
     pub profile: Profile,
     /// When they do not want to be disturbed.
     pub dnd: Dnd,
+    /// They said that they are away: so they are, whatever their devices do.
+    pub manual_away: bool,
     /// Last change.
     pub updated: Micros,
 }

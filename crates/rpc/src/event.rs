@@ -79,6 +79,11 @@ pub enum Effect {
         /// Position of the removal in the channel.
         at: Position,
     },
+    /// On a user's topic: the person is away by their own word from here on, or is not any more.
+    ManualPresence {
+        /// Away.
+        away: bool,
+    },
 }
 
 /// What a Channel Server sends to a gateway. Per topic in order.

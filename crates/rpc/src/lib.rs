@@ -4,6 +4,8 @@
 //! api ──Admin──▶ admin ──ChannelServer──▶ channel ──Gateway──▶ gateway
 //!  ▲                                         │                    │
 //!  └──────────────────Web────────────────────┴────────────────────┘
+//!
+//! api, gateway ──Presence──▶ presence ──Gateway──▶ gateway
 //! ```
 //!
 //! Contracts are batched and idempotent; a batch is answered item by item. Roles hold `Arc<dyn Port>`
@@ -14,6 +16,7 @@ pub mod call;
 pub mod event;
 pub mod local;
 pub mod ports;
+pub mod presence;
 
 pub use adopt::{Adopt, AdoptedSocket, Protocol};
 pub use call::{Call, CallError, Refusal, Reply};
@@ -21,5 +24,6 @@ pub use event::{Audience, Delivery, Effect, EventRecord, Signal, SignalKind};
 pub use local::{Directory, Local};
 pub use ports::{
     Actor, Admin, Boot, BootError, ChannelJourney, ChannelServer, EventsPage, EventsRequest, Gateway,
-    GatewayJourney, Journey, Revoked, RtmError, RtmSend, RtmSent, Subscription, Web,
+    GatewayJourney, Journey, Presence, Revoked, RtmError, RtmSend, RtmSent, Subscription, Web,
 };
+pub use presence::{ManualAway, Person, PresenceChange, PresenceNow, PresenceReport, Watch};

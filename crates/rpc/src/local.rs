@@ -12,8 +12,9 @@ use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
 
 use crate::{
     Admin, Boot, BootError, Call, CallError, ChannelJourney, ChannelServer, Delivery, EventRecord,
-    EventsPage, EventsRequest, Gateway, GatewayJourney, Journey, Reply, Revoked, RtmError, RtmSend, RtmSent,
-    Signal, Subscription, Web,
+    EventsPage, EventsRequest, Gateway, GatewayJourney, Journey, Person, Presence, PresenceChange,
+    PresenceNow, PresenceReport, Reply, Revoked, RtmError, RtmSend, RtmSent, Signal, Subscription, Watch,
+    Web,
 };
 
 /// Calls that may be under way to one callee. Further callers wait for their deadline's length at most
@@ -174,6 +175,14 @@ impl Gateway for Local<dyn Gateway> {
     ) -> Result<Vec<Reply>, CallError> {
         self.call(call, |to, call| async move { to.deliver(&call, slot, deliveries).await }).await?
     }
+    async fn presence(
+        &self,
+        call: &Call,
+        slot: SlotName,
+        changes: Vec<PresenceChange>,
+    ) -> Result<Vec<Reply>, CallError> {
+        self.call(call, |to, call| async move { to.presence(&call, slot, changes).await }).await?
+    }
     async fn revoke(&self, call: &Call, credentials: Vec<CredentialId>) -> Result<u32, CallError> {
         self.call(call, |to, call| async move { to.revoke(&call, credentials).await }).await?
     }
@@ -184,6 +193,44 @@ impl Gateway for Local<dyn Gateway> {
         seq: Seq,
     ) -> Result<Option<GatewayJourney>, CallError> {
         self.call(call, move |to, call| async move { to.journey(&call, topic, seq).await }).await?
+    }
+}
+
+#[async_trait]
+impl Presence for Local<dyn Presence> {
+    async fn report(
+        &self,
+        call: &Call,
+        gateway: NodeId,
+        reports: Vec<PresenceReport>,
+    ) -> Result<Vec<Reply>, CallError> {
+        self.call(call, |to, call| async move { to.report(&call, gateway, reports).await }).await?
+    }
+    async fn watch(
+        &self,
+        call: &Call,
+        gateway: NodeId,
+        watches: Vec<Watch>,
+    ) -> Result<Vec<Reply>, CallError> {
+        self.call(call, |to, call| async move { to.watch(&call, gateway, watches).await }).await?
+    }
+    async fn unwatch(
+        &self,
+        call: &Call,
+        gateway: NodeId,
+        people: Vec<Person>,
+    ) -> Result<Vec<Reply>, CallError> {
+        self.call(call, |to, call| async move { to.unwatch(&call, gateway, people).await }).await?
+    }
+    async fn query(
+        &self,
+        call: &Call,
+        people: Vec<Person>,
+    ) -> Result<Vec<Result<PresenceNow, Reply>>, CallError> {
+        self.call(call, |to, call| async move { to.query(&call, people).await }).await?
+    }
+    async fn touch(&self, call: &Call, people: Vec<Person>) -> Result<Vec<Reply>, CallError> {
+        self.call(call, |to, call| async move { to.touch(&call, people).await }).await?
     }
 }
 

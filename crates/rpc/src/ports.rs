@@ -6,7 +6,10 @@ use model::{
     TopicId, UserId, WorkspaceId,
 };
 
-use crate::{Call, CallError, Delivery, EventRecord, Protocol, Reply, Signal};
+use crate::{
+    Call, CallError, Delivery, EventRecord, ManualAway, Person, PresenceChange, PresenceNow, PresenceReport,
+    Protocol, Reply, Signal, Watch,
+};
 
 /// Finds the owner of each topic and forwards. Implemented by `admin`, called by `api`.
 #[async_trait]
@@ -97,7 +100,59 @@ pub trait ChannelServer: Send + Sync {
     -> Result<Option<ChannelJourney>, CallError>;
 }
 
-/// Holds sessions. Implemented by each loop of `gateway`, called by `channel` and `admin`.
+/// Knows who is active. Implemented by `presence`, and by who finds the owner of each person on the ring and
+/// forwards; called by `gateway` and `api`. A call whose epoch is older than the callee's ring is answered
+/// [`Reply::NotOwner`]. What a gateway has told is forgotten when it is not told again for the callee's lease.
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Learns what the gateway has of people.
+    ///
+    /// # Errors
+    /// [`CallError`]: repeat.
+    async fn report(
+        &self,
+        call: &Call,
+        gateway: NodeId,
+        reports: Vec<PresenceReport>,
+    ) -> Result<Vec<Reply>, CallError>;
+
+    /// Tells the gateway from here on how people are: at once if that is not what it believes, later whenever it
+    /// changes. Telling goes by [`Gateway::presence`], always.
+    ///
+    /// # Errors
+    /// [`CallError`]: repeat.
+    async fn watch(&self, call: &Call, gateway: NodeId, watches: Vec<Watch>)
+    -> Result<Vec<Reply>, CallError>;
+
+    /// Stops telling the gateway of people.
+    ///
+    /// # Errors
+    /// [`CallError`]: then the callee finds out when its lease lapses.
+    async fn unwatch(
+        &self,
+        call: &Call,
+        gateway: NodeId,
+        people: Vec<Person>,
+    ) -> Result<Vec<Reply>, CallError>;
+
+    /// How people are. Waits for as long as the callee is too new to say that somebody is away.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    async fn query(
+        &self,
+        call: &Call,
+        people: Vec<Person>,
+    ) -> Result<Vec<Result<PresenceNow, Reply>>, CallError>;
+
+    /// The people did something just now, on a session that the callee knows of; nothing for who has none.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    async fn touch(&self, call: &Call, people: Vec<Person>) -> Result<Vec<Reply>, CallError>;
+}
+
+/// Holds sessions. Implemented by each loop of `gateway`, called by `channel`, `presence` and `admin`.
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// Takes deliveries of one slot, in order. Answers when they are queued for the sockets' loop.
@@ -110,6 +165,18 @@ pub trait Gateway: Send + Sync {
         call: &Call,
         slot: SlotName,
         deliveries: Vec<Delivery>,
+    ) -> Result<Vec<Reply>, CallError>;
+
+    /// Takes how people are that it watches, from the presence server that serves `slot` of their ring. Answers
+    /// when they are queued for the sockets' loop.
+    ///
+    /// # Errors
+    /// [`CallError`]: the caller repeats with what is so by then.
+    async fn presence(
+        &self,
+        call: &Call,
+        slot: SlotName,
+        changes: Vec<PresenceChange>,
     ) -> Result<Vec<Reply>, CallError>;
 
     /// Ends the sessions of the credentials; answers when nothing more is written to them.
@@ -221,6 +288,10 @@ pub struct Boot {
     pub class: u8,
     /// Every topic that the person may see, with its head: channels, the person, the workspace.
     pub topics: Vec<(TopicId, Position)>,
+    /// Whether the person has said that they are away, read after the heads of [`Boot::topics`].
+    pub manual: ManualAway,
+    /// The client takes several people's presence in one event.
+    pub batch_presence: bool,
 }
 
 /// Who a session acts as.

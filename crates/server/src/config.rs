@@ -57,6 +57,8 @@ pub struct Config {
     pub http: Http,
     /// The gateway.
     pub gateway: Gateway,
+    /// Who is active.
+    pub presence: Presence,
     /// Seconds that a drain may take, goodbyes to all sockets included.
     pub drain_s: u64,
 }
@@ -110,10 +112,12 @@ pub enum Role {
     Channel,
     /// Holds WebSockets.
     Gateway,
+    /// Knows who is active.
+    Presence,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Web, Self::Admin, Self::Channel, Self::Gateway];
+    const ALL: [Self; 5] = [Self::Web, Self::Admin, Self::Channel, Self::Gateway, Self::Presence];
 }
 
 /// Logs, on standard error.
@@ -160,6 +164,16 @@ pub struct Gateway {
     pub session_queue_bytes_max: usize,
 }
 
+/// Who is active.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Presence {
+    /// Presence servers of this process; people are spread over them.
+    pub servers: u32,
+    /// Seconds without activity after which a device is away.
+    pub away_after_s: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -176,6 +190,7 @@ impl Default for Config {
             log: Log::default(),
             http: Http::default(),
             gateway: Gateway::default(),
+            presence: Presence::default(),
             drain_s: 10,
         }
     }
@@ -196,6 +211,12 @@ impl Default for Http {
 impl Default for Gateway {
     fn default() -> Self {
         Self { loops: 0, sessions_max: 20_000, session_queue_bytes_max: 256 << 10 }
+    }
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { servers: 4, away_after_s: 600 }
     }
 }
 
@@ -284,7 +305,7 @@ impl Config {
         roles.dedup();
         ensure!(
             roles == Role::ALL,
-            "roles: this version runs all of web,admin,channel,gateway in one process; got {roles:?}"
+            "roles: this version runs all of web,admin,channel,gateway,presence in one process; got {roles:?}"
         );
         ensure!((1..=1024).contains(&self.slots), "slots: 1 to 1024, got {}", self.slots);
         ensure!(self.http.connections_max >= 1, "http.connections_max: at least 1");
@@ -299,6 +320,16 @@ impl Config {
             self.gateway.session_queue_bytes_max >= 65_536,
             "gateway.session_queue_bytes_max: at least 65536, got {}",
             self.gateway.session_queue_bytes_max
+        );
+        ensure!(
+            (1..=256).contains(&self.presence.servers),
+            "presence.servers: 1 to 256, got {}",
+            self.presence.servers
+        );
+        ensure!(
+            (1..=86_400).contains(&self.presence.away_after_s),
+            "presence.away_after_s: 1 to 86400, got {}",
+            self.presence.away_after_s
         );
         ensure!(self.drain_s <= 3_600, "drain_s: at most 3600, got {}", self.drain_s);
         Ok(())

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
 use model::NodeId;
-use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Web};
+use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Presence, Web};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -38,6 +38,10 @@ pub struct Node {
     pub slots: Slots,
     /// Who serves which slot.
     pub control: ControlHandle,
+    /// The presence servers; tests kill them.
+    pub presence: presence::slots::Slots,
+    /// Who serves which slot of theirs.
+    pub presence_control: ControlHandle,
     /// Listener and gateway: drained first.
     front: Tasks,
     /// Everything that they need: ended afterwards.
@@ -112,7 +116,8 @@ impl Node {
         let node = NodeId { name: "web".to_owned(), incarnation };
         let (channels, gateways) = (Arc::new(Directory::default()), Arc::new(Directory::default()));
 
-        let control = control(config, incarnation, &back)?;
+        let control = control("channel", config.slots, incarnation, &back)?;
+        let presence = PresenceServers::start(config, incarnation, &gateways, &metrics, &back)?;
         let web = Local::<dyn Web>::unbound("web", Handle::current());
         let (appender, items) = match directory {
             Some(directory) => Appender::sharded(directory),
@@ -122,8 +127,16 @@ impl Node {
             }
         };
         let journeys = Journeys::default();
-        let gateway =
-            gateway(config, incarnation, &web, &channels, &gateways, &control, (&clock, &metrics), &front)?;
+        let gateway = gateway(
+            config,
+            incarnation,
+            &web,
+            &channels,
+            &gateways,
+            (&control, &presence),
+            (&clock, &metrics),
+            &front,
+        )?;
         let admin = admin(&node, &channels, &gateways, &control, (&clock, &metrics), &back);
         let slot_deps = channel::role::Deps {
             ring: control.ring(),
@@ -150,6 +163,7 @@ impl Node {
             store: Arc::clone(&store),
             appender: appender.clone(),
             admin: Arc::clone(&admin),
+            presence: Arc::clone(&presence.router),
             adopt: Some(gateway.adopt()),
             journeys,
             jobs: Arc::clone(&queued),
@@ -166,7 +180,19 @@ impl Node {
         });
         let socket = control_socket::Deps { store, appender, admin, queued, clock };
         control_socket::listen(data, socket, &back)?;
-        Ok(Self { url, slots, control, front, back, gateway, drain: config.drain(), _data: held })
+        let (presence, presence_control) = (presence.slots, presence.control);
+        Ok(Self {
+            url,
+            slots,
+            control,
+            presence,
+            presence_control,
+            front,
+            back,
+            gateway,
+            drain: config.drain(),
+            _data: held,
+        })
     }
 
     /// Ends when something failed that the process cannot do without.
@@ -202,10 +228,40 @@ fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// The ring, decided in this process.
-fn control(config: &Config, incarnation: u64, tasks: &Tasks) -> anyhow::Result<ControlHandle> {
-    let document = shell::first_document(config.slots, incarnation)?;
+/// The ring of a role, decided in this process.
+fn control(role: &str, slots: u32, incarnation: u64, tasks: &Tasks) -> anyhow::Result<ControlHandle> {
+    let document = shell::first_document(role, slots, incarnation)?;
     Ok(ControlHandle::start(ControlConfig::default(), document, tasks))
+}
+
+/// `presence`: its servers, their ring, and whoever finds the server of each person.
+struct PresenceServers {
+    slots: presence::slots::Slots,
+    control: ControlHandle,
+    router: Arc<dyn Presence>,
+}
+
+impl PresenceServers {
+    fn start(
+        config: &Config,
+        incarnation: u64,
+        gateways: &Arc<Directory<dyn Gateway>>,
+        metrics: &Metrics,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
+        let control = control("presence", config.presence.servers, incarnation, tasks)?;
+        let servers = Arc::new(Directory::default());
+        let mut slots_config = presence::slots::SlotsConfig::default();
+        slots_config.slot.limits.away_after_ms = config.presence.away_after_s.saturating_mul(1_000);
+        let deps = presence::role::Deps {
+            ring: control.ring(),
+            gateways: Arc::clone(gateways),
+            metrics: presence::metrics::PresenceMetrics::register(metrics),
+        };
+        let slots = presence::slots::start(slots_config, control.clone(), Arc::clone(&servers), deps, tasks);
+        let router = Arc::new(presence::router::Router::new(control.ring(), servers));
+        Ok(Self { slots, control, router })
+    }
 }
 
 /// `gateway`, and its loops in the directory.
@@ -216,7 +272,7 @@ fn gateway(
     web: &Arc<Local<dyn Web>>,
     channels: &Arc<Directory<dyn ChannelServer>>,
     gateways: &Arc<Directory<dyn Gateway>>,
-    control: &ControlHandle,
+    (control, presence): (&ControlHandle, &PresenceServers),
     (clock, metrics): (&Clock, &Metrics),
     tasks: &Tasks,
 ) -> anyhow::Result<gateway::role::Handle> {
@@ -227,12 +283,15 @@ fn gateway(
         loops,
         sessions_max: config.gateway.sessions_max,
         session_queue_bytes_max: config.gateway.session_queue_bytes_max,
+        activity_every: defaults.activity_every.min(Duration::from_secs(config.presence.away_after_s) / 8),
         ..defaults
     };
     let deps = gateway::role::Deps {
         web: Arc::clone(web) as Arc<dyn Web>,
         channels: Arc::clone(channels),
         ring: control.ring(),
+        presence: Arc::clone(&presence.router),
+        presence_ring: presence.control.ring(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         tasks: tasks.clone(),

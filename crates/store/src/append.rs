@@ -140,7 +140,9 @@ fn topics_of(item: &Write) -> Vec<Topic> {
         WriteKind::SetProfile { user: who, .. }
         | WriteKind::ExpireStatus { user: who, .. }
         | WriteKind::SetDnd { user: who, .. } => vec![user(*who), workspace_topic(workspace)],
-        WriteKind::SetPreferences { user: who, .. } => vec![user(*who)],
+        WriteKind::SetPreferences { user: who, .. } | WriteKind::SetPresence { user: who, .. } => {
+            vec![user(*who)]
+        }
         WriteKind::CreateWorkspace { .. }
         | WriteKind::AddPerson(_)
         | WriteKind::AddBot { .. }
@@ -245,6 +247,7 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
         WriteKind::SetTeamPreferences { by, values, default_channels } => {
             rights::set(batch, workspace, by, values, default_channels).await
         }
+        WriteKind::SetPresence { user, away } => people::set_presence(batch, workspace, user, away).await,
         WriteKind::SetPreferences { user, values } => {
             people::set_preferences(batch, workspace, user, values).await
         }
@@ -389,6 +392,7 @@ fn event_row(event: &Event) -> Vec<Value> {
             (Kind::TeamPreferenceChanged, Value::Null, Value::Null, data)
         }
         EventKind::DndChanged(user) => (Kind::DndChanged, user.id.to_value(), user.id.to_value(), none()),
+        EventKind::ManualPresence { .. } => (Kind::ManualPresence, Value::Null, Value::Null, none()),
         EventKind::Joined { channel, at } => {
             let data = Data { position: Some((at.generation.0, at.seq.raw())), ..none() };
             (Kind::Joined, channel.id.to_value(), Value::Null, data)

@@ -291,7 +291,7 @@ macro_rules! user_sql {
     ($rest:literal) => {
         concat!(
             "SELECT usr, kind, bot, app, name, real_name, display_name, email, role, tz, locale, deleted, updated, \
-             profile, dnd, password_hash FROM users WHERE workspace = $1 ",
+             profile, dnd, manual_away, password_hash FROM users WHERE workspace = $1 ",
             $rest
         )
     };
@@ -323,6 +323,7 @@ pub(crate) fn user(workspace: WorkspaceId, mut row: Row) -> Result<(User, Option
         updated: row.take()?,
         profile: codec::json(row.take()?, "profile")?,
         dnd: codec::json(row.take()?, "do-not-disturb")?,
+        manual_away: row.take()?,
     };
     Ok((user, row.take()?))
 }

@@ -103,7 +103,7 @@ pub enum Done {
     Ticket(Ticket),
     /// [`WriteKind::ShiftGenerations`]: how many topics.
     Count(u64),
-    /// [`WriteKind::SetProfile`], [`WriteKind::SetDnd`]: the person as they are now.
+    /// [`WriteKind::SetProfile`], [`WriteKind::SetDnd`], [`WriteKind::SetPresence`]: the person as they are now.
     User(Box<User>),
     /// [`WriteKind::PostScheduled`]: it was posted, or can never be.
     Scheduled(Result<Box<Message>, Refusal>),
@@ -363,6 +363,13 @@ pub enum WriteKind {
         user: UserId,
         /// The new times.
         dnd: Dnd,
+    },
+    /// Say that a person is away, or that their devices say it again. Durable until it is said otherwise.
+    SetPresence {
+        /// Whose: one's own.
+        user: UserId,
+        /// Away, whatever the devices do.
+        away: bool,
     },
     /// Set preferences of a person, JSON texts by name. Those that are that already stay as they are.
     SetPreferences {
@@ -661,6 +668,8 @@ pub struct Ticket {
     pub rtm: bool,
     /// A cookie bought it: the handshake needs an allowed Origin.
     pub needs_origin: bool,
+    /// The session takes changes of several people's presence in one event.
+    pub batch_presence: bool,
     /// Until when.
     pub expires: Micros,
 }

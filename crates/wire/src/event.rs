@@ -10,6 +10,7 @@ use crate::{
     dnd,
     json::Object,
     message::{MessageView, put_message, put_pinned_info, put_replies},
+    presence,
     user::{UserView, put_user},
 };
 
@@ -111,6 +112,9 @@ fn put_event(body: &mut Object, event: &Event) {
         }
         EventKind::TeamPreferenceChanged { name, value } => {
             body.put("type", "team_pref_change").put("name", name).raw("value", value);
+        }
+        EventKind::ManualPresence { away } => {
+            body.put("type", "manual_presence_change").put("presence", presence::name(!away));
         }
         EventKind::DndChanged(user) => {
             let own = matches!(topic, TopicId::User(_));

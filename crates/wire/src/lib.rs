@@ -12,6 +12,7 @@ pub mod further;
 pub mod json;
 pub mod message;
 pub mod mrkdwn;
+pub mod presence;
 pub mod realtime;
 pub mod team;
 pub mod user;

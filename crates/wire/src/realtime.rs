@@ -6,6 +6,8 @@ use model::{Generation, Position, Seq, SessionId, TopicId, UserId, WorkspaceId};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 
+use crate::presence::{self, IdsError};
+
 /// How often a client should send `ping`, milliseconds.
 pub const HEARTBEAT_MS: u32 = 15_000;
 
@@ -132,6 +134,14 @@ pub fn pong(id: Option<&str>) -> String {
     }
 }
 
+/// `error`: a frame of the client was not taken. `reply_to` is JSON as the client sent it, if it did.
+#[must_use]
+pub fn error(reply_to: Option<&str>, code: &str, message: &str) -> String {
+    let message = serde_json::to_string(message).unwrap_or_default();
+    let reply_to = reply_to.map(|id| format!(r#","reply_to":{id}"#)).unwrap_or_default();
+    format!(r#"{{"type":"error"{reply_to},"error":{{"code":"{code}","msg":{message}}}}}"#)
+}
+
 /// What other people get while `user` types.
 #[must_use]
 pub fn user_typing(channel: TopicId, user: UserId, thread_ts: Option<model::Ts>) -> String {
@@ -227,6 +237,27 @@ pub enum ClientFrame {
         /// The thread as the client wrote it.
         thread_ts: Option<String>,
     },
+    /// `tickle`: the person does something.
+    Tickle,
+    /// `presence_sub`: watch these people, and no others.
+    PresenceSub {
+        /// Who, ascending.
+        users: Vec<UserId>,
+        /// JSON of `id`, for a refusal.
+        id: Option<String>,
+    },
+    /// `presence_query`: tell how these people are.
+    PresenceQuery {
+        /// Who, ascending.
+        users: Vec<UserId>,
+        /// JSON of `id`, for a refusal.
+        id: Option<String>,
+    },
+    /// One of the latter two with more ids than are taken.
+    TooManyIds {
+        /// JSON of `id`, for the refusal.
+        id: Option<String>,
+    },
     /// Anything else: ignored.
     Unknown,
 }
@@ -251,6 +282,8 @@ struct Raw<'a> {
     s: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ids: Option<&'a RawValue>,
     #[serde(borrow)]
     channel: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -318,6 +351,16 @@ impl ClientFrame {
                 channel: string(raw.channel).ok_or(FrameError)?,
                 thread_ts: string(raw.thread_ts),
             },
+            Some("tickle") => Self::Tickle,
+            Some(kind @ ("presence_sub" | "presence_query")) => {
+                let id = raw.id.map(|id| id.get().to_owned());
+                match presence::read_ids(raw.ids) {
+                    Ok(users) if kind == "presence_sub" => Self::PresenceSub { users, id },
+                    Ok(users) => Self::PresenceQuery { users, id },
+                    Err(IdsError::TooMany) => Self::TooManyIds { id },
+                    Err(IdsError::NotAList) => return Err(FrameError),
+                }
+            }
             _ => Self::Unknown,
         })
     }
@@ -353,13 +396,22 @@ mod tests {
                 r#"{"type":"typing","channel":"C1","thread_ts":"1.2"}"#,
                 ClientFrame::Typing { channel: "C1".into(), thread_ts: Some("1.2".into()) },
             ),
+            (r#"{"type":"tickle"}"#, ClientFrame::Tickle),
+            (
+                r#"{"type":"presence_sub","ids":["U000000000007","x"],"id":7}"#,
+                ClientFrame::PresenceSub { users: vec![UserId::from_random(7)], id: Some("7".into()) },
+            ),
+            (r#"{"type":"presence_query","ids":[]}"#, ClientFrame::PresenceQuery { users: vec![], id: None }),
             (r#"{"type":"dance"}"#, ClientFrame::Unknown),
             (r#"{"type":7}"#, ClientFrame::Unknown),
             ("{}", ClientFrame::Unknown),
         ] {
             assert_eq!(ClientFrame::parse(text), Ok(expect), "{text}");
         }
-        for text in ["", "[]", "7", "null", "{", r#"["resume"]"#, r#"{"type":"resume","positions":[]}"#] {
+        for text in ["", "[]", "7", "null", "{", r#"["resume"]"#, r#"{"type":"resume","positions":[]}"#]
+            .into_iter()
+            .chain([r#"{"type":"presence_sub"}"#, r#"{"type":"presence_query","ids":"U000000000007"}"#])
+        {
             assert_eq!(ClientFrame::parse(text), Err(FrameError), "{text}");
         }
     }
@@ -404,6 +456,10 @@ mod tests {
         assert_eq!(
             page.finish(true),
             r#"{"type":"_page","t":"U000000000007","g":1,"from":41,"to":60,"events":[{"a":1},{"b":2}],"more":true}"#
+        );
+        assert_eq!(
+            error(Some("7"), "too_many_ids", "no \"more\""),
+            r#"{"type":"error","reply_to":7,"error":{"code":"too_many_ids","msg":"no \"more\""}}"#
         );
         assert_eq!(pong(Some("7")), r#"{"type":"pong","reply_to":7}"#);
     }

@@ -15,7 +15,7 @@ use model::{
 };
 use rpc::{
     Admin, Audience, Call, CallError, ChannelJourney, ChannelServer, Delivery, Directory, Effect,
-    EventRecord, Gateway, GatewayJourney, Reply, Signal, Subscription,
+    EventRecord, Gateway, GatewayJourney, PresenceChange, Reply, Signal, Subscription,
 };
 use runtime::{Clock, Tasks};
 use tokio::{
@@ -157,6 +157,9 @@ impl Gateway for FakeGateway {
         Ok(Vec::new())
     }
 
+    async fn presence(&self, _: &Call, _: SlotName, _: Vec<PresenceChange>) -> Result<Vec<Reply>, CallError> {
+        panic!("admin tells nobody of presence")
+    }
     async fn revoke(&self, _: &Call, _: Vec<CredentialId>) -> Result<u32, CallError> {
         drop(self.gate.acquire().await.unwrap());
         let mut failures = self.failures.lock().unwrap();

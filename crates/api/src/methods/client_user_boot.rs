@@ -1,6 +1,7 @@
 use wire::{
     conversation::{self, put_conversation, put_unread},
     dnd::{Seen, put_dnd},
+    presence,
     team::{put_preferences, put_team},
     user::{UserView, put_user},
 };
@@ -16,7 +17,10 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let view = UserView { email: true, locale: true, now };
     let mut reply = Reply::ok();
     reply
-        .object("self", |object| put_user(object, &boot.user, view))
+        .object("self", |object| {
+            put_user(object, &boot.user, view);
+            object.put("manual_presence", presence::name(!boot.user.manual_away));
+        })
         .object("team", |object| {
             put_team(object, &boot.workspace, &cx.app.config.public_url);
             let (preferences, channels) = &boot.team_preferences;

@@ -21,6 +21,7 @@ mod later;
 mod listener;
 mod messages;
 mod people;
+mod presence;
 mod property;
 mod rates;
 mod rights;

@@ -169,6 +169,50 @@ async fn preferences_have_defaults_and_are_ones_own() {
 }
 
 #[tokio::test]
+async fn away_by_hand_is_said_with_the_words_of_each_method() {
+    let world = World::new().await;
+    let away = async |who: &crate::world::Person| {
+        let user = world.app.deps.store.user(world.team, who.id).await.unwrap();
+        user.unwrap().manual_away
+    };
+    for (who, method, word, expect) in [
+        (&world.bob, "users.setPresence", "away", true),
+        (&world.bob, "users.setPresence", "auto", false),
+        (&world.bob, "presence.set", "away", true),
+        (&world.bob, "presence.set", "active", false),
+        (&world.bot, "users.setPresence", "away", true),
+    ] {
+        world.call(who, method, json!({ "presence": word })).await;
+        assert_eq!(away(who).await, expect, "{method} {word}");
+    }
+    assert!(!away(&world.bob).await);
+    world.call(&world.bob, "users.setPresence", json!({ "presence": "away" })).await;
+    let boot = world.call(&world.bob, "client.userBoot", json!({})).await;
+    assert_eq!(boot["self"]["manual_presence"], "away");
+    for (method, args) in [
+        ("users.setPresence", json!({})),
+        ("users.setPresence", json!({ "presence": "" })),
+        ("users.setPresence", json!({ "presence": "active" })),
+        ("users.setPresence", json!({ "presence": "AWAY" })),
+        ("presence.set", json!({ "presence": "auto" })),
+        ("presence.set", json!({})),
+    ] {
+        assert_eq!(
+            world.refused(&world.bob, method, args.clone()).await,
+            "invalid_presence",
+            "{method} {args}"
+        );
+    }
+    assert!(away(&world.bob).await, "what is refused changes nothing");
+    let refused = world.refused(&world.bot, "presence.set", json!({ "presence": "away" })).await;
+    assert_eq!(refused, "not_allowed_token_type");
+    let token = world.token(Credential::User, Some(world.bob.id), "users:read").await;
+    let reader = crate::world::Person { id: world.bob.id, token };
+    let refused = world.refused(&reader, "users.setPresence", json!({ "presence": "auto" })).await;
+    assert_eq!(refused, "missing_scope");
+}
+
+#[tokio::test]
 async fn a_token_can_revoke_itself() {
     let world = World::new().await;
     let token = world.token(Credential::User, Some(world.bob.id), "chat:write").await;

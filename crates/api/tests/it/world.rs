@@ -1,6 +1,9 @@
 //! A role `web` with a store of its own, a workspace, and people.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use api::{
     app::App,
@@ -15,9 +18,13 @@ use axum::{Router, body::Body};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use model::{
-    AppId, BotId, ChannelId, Credential, CredentialId, Head, NodeId, Role, Seq, Topic, UserId, WorkspaceId,
+    AppId, BotId, ChannelId, Credential, CredentialId, Epoch, Head, NodeId, Role, Seq, Topic, UserId,
+    WorkspaceId,
 };
-use rpc::{Admin, Call, CallError, EventRecord, Journey, Reply, Revoked, Signal};
+use rpc::{
+    Admin, Call, CallError, EventRecord, Journey, Person as Somebody, Presence, PresenceNow, PresenceReport,
+    Reply, Revoked, Signal, Watch,
+};
 use runtime::{Clock, Tasks, telemetry::Metrics};
 use serde_json::{Value, json};
 use store::{Done, NewCredential, NewPerson, SecretHash, Store, Write, WriteKind};
@@ -26,6 +33,49 @@ use tower::ServiceExt;
 
 /// 2026-01-01, microseconds.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
+
+/// Answers what a test says of people, remembers who was touched.
+#[derive(Default)]
+pub(crate) struct Presences {
+    pub(crate) now: Mutex<HashMap<Somebody, PresenceNow>>,
+    pub(crate) touched: Mutex<Vec<Somebody>>,
+    pub(crate) down: Mutex<bool>,
+}
+
+impl Presences {
+    /// What everybody gets whose owner cannot be reached.
+    fn refusal(&self) -> Option<Reply> {
+        self.down.lock().unwrap().then_some(Reply::NotOwner { epoch: Epoch(1) })
+    }
+}
+
+#[async_trait]
+impl Presence for Presences {
+    async fn report(&self, _: &Call, _: NodeId, _: Vec<PresenceReport>) -> Result<Vec<Reply>, CallError> {
+        panic!("the API reports nobody")
+    }
+    async fn watch(&self, _: &Call, _: NodeId, _: Vec<Watch>) -> Result<Vec<Reply>, CallError> {
+        panic!("the API watches nobody")
+    }
+    async fn unwatch(&self, _: &Call, _: NodeId, _: Vec<Somebody>) -> Result<Vec<Reply>, CallError> {
+        panic!("the API watches nobody")
+    }
+    async fn query(
+        &self,
+        _: &Call,
+        people: Vec<Somebody>,
+    ) -> Result<Vec<Result<PresenceNow, Reply>>, CallError> {
+        let now = self.now.lock().unwrap();
+        let answer = |who| self.refusal().map_or(Ok(now.get(who).copied().unwrap_or_default()), Err);
+        Ok(people.iter().map(answer).collect())
+    }
+    async fn touch(&self, _: &Call, people: Vec<Somebody>) -> Result<Vec<Reply>, CallError> {
+        let reply = self.refusal().unwrap_or(Reply::Ok);
+        let replies = vec![reply; people.len()];
+        self.touched.lock().unwrap().extend(people);
+        Ok(replies)
+    }
+}
 
 /// Takes everything, remembers signals and revocations.
 #[derive(Default)]
@@ -61,6 +111,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) appender: Appender,
     pub(crate) admin: Arc<Calls>,
+    pub(crate) presences: Arc<Presences>,
     pub(crate) clock: Clock,
     pub(crate) committed: mpsc::Receiver<api::publish::Committed>,
     pub(crate) team: WorkspaceId,
@@ -105,11 +156,13 @@ impl World {
         let batcher = Batcher::new(Box::new(log), clock.clone(), hand_on);
         tokio::spawn(async move { batcher.run(items).await.unwrap() });
         let admin = Arc::new(Calls::default());
+        let presences = Arc::new(Presences::default());
         let deps = Deps {
             node: NodeId { name: "web-1".to_owned(), incarnation: 1 },
             store,
             appender: appender.clone(),
             admin: Arc::clone(&admin) as Arc<dyn Admin>,
+            presence: Arc::clone(&presences) as Arc<dyn Presence>,
             adopt: None,
             journeys: Journeys::default(),
             jobs: Arc::default(),
@@ -123,6 +176,7 @@ impl World {
             app,
             appender,
             admin,
+            presences,
             clock,
             committed,
             team: WorkspaceId::from_random(0x7ea3),

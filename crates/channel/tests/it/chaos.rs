@@ -189,8 +189,11 @@ struct World {
 impl World {
     fn start() -> Self {
         let tasks = Tasks::new();
-        let control =
-            ControlHandle::start(ControlConfig::default(), first_document(SLOTS, 1).unwrap(), &tasks);
+        let control = ControlHandle::start(
+            ControlConfig::default(),
+            first_document("channel", SLOTS, 1).unwrap(),
+            &tasks,
+        );
         let store = FakeWeb::new();
         (0..TOPICS).for_each(|number| store.create(topic(number), number % 3));
         let web = Local::new("web", Arc::clone(&store) as Arc<dyn Web>, Handle::current());

@@ -15,7 +15,8 @@ use cluster::{Ring, RingWatch, Slot};
 use model::{CredentialId, Epoch, Generation, HeadRead, NodeId, Position, Seq, SlotName, Topic, TraceId};
 use rpc::{
     Boot, BootError, Call, CallError, ChannelServer, Delivery, Directory, EventRecord, EventsPage,
-    EventsRequest, Gateway, GatewayJourney, Reply, RtmError, RtmSend, RtmSent, Subscription, Web,
+    EventsRequest, Gateway, GatewayJourney, PresenceChange, Reply, RtmError, RtmSend, RtmSent, Subscription,
+    Web,
 };
 use runtime::{Clock, Tasks};
 use tokio::{
@@ -243,6 +244,9 @@ impl Gateway for FakeGateway {
         Ok(replies)
     }
 
+    async fn presence(&self, _: &Call, _: SlotName, _: Vec<PresenceChange>) -> Result<Vec<Reply>, CallError> {
+        panic!("a Channel Server tells nobody of presence")
+    }
     async fn revoke(&self, _: &Call, _: Vec<CredentialId>) -> Result<u32, CallError> {
         Ok(0)
     }

@@ -12,7 +12,7 @@ use cluster::RingWatch;
 use model::{CredentialId, NodeId, Position, Seq, SlotName, Topic, TraceId};
 use rpc::{
     Call, CallError, ChannelServer, Delivery, Directory, EventRecord, EventsPage, EventsRequest, Gateway,
-    GatewayJourney, Reply, Subscription, Web,
+    GatewayJourney, PresenceChange, Reply, Subscription, Web,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -232,6 +232,9 @@ impl Gateway for FollowingGateway {
         Ok(replies)
     }
 
+    async fn presence(&self, _: &Call, _: SlotName, _: Vec<PresenceChange>) -> Result<Vec<Reply>, CallError> {
+        panic!("a Channel Server tells nobody of presence")
+    }
     async fn revoke(&self, _: &Call, _: Vec<CredentialId>) -> Result<u32, CallError> {
         Ok(0)
     }

@@ -30,7 +30,8 @@ struct World {
 impl World {
     fn start() -> Self {
         let (tasks, web, gateway) = (Tasks::new(), FakeWeb::new(), FakeGateway::new("gateway-1"));
-        let control = ControlHandle::start(ControlConfig::default(), first_document(4, 1).unwrap(), &tasks);
+        let control =
+            ControlHandle::start(ControlConfig::default(), first_document("channel", 4, 1).unwrap(), &tasks);
         let channels: Arc<Directory<dyn ChannelServer>> = Arc::default();
         let gateways: Arc<Directory<dyn Gateway>> = Arc::default();
         gateways.insert(gateway.node.clone(), Arc::clone(&gateway) as Arc<dyn Gateway>);

@@ -13,7 +13,7 @@ const CONFIG: ControlConfig =
 
 /// Two slots, served by `channel-00#1` and `channel-01#1`.
 fn control() -> Control {
-    Control::new(CONFIG, first_document(2, 1).unwrap())
+    Control::new(CONFIG, first_document("channel", 2, 1).unwrap())
 }
 
 fn at(seconds: u64) -> Duration {
@@ -172,7 +172,7 @@ proptest! {
     /// both in service and spare, and the document can be stored and read.
     #[test]
     fn a_ring_stays_a_ring(steps in steps()) {
-        let mut control = Control::new(CONFIG, first_document(3, 1).unwrap());
+        let mut control = Control::new(CONFIG, first_document("channel", 3, 1).unwrap());
         let mut now = Duration::ZERO;
         for step in steps {
             let before = control.ring().clone();

@@ -8,7 +8,7 @@ const STORED: &str = r#"{"scheme":"xxh3-64/256 v1","epoch":1,"slots":[{"name":"s
 
 #[test]
 fn a_document_comes_back_as_it_was() {
-    let mut document = first_document(2, 5).unwrap();
+    let mut document = first_document("channel", 2, 5).unwrap();
     document.spares.push(node("channel-02", 9));
     assert_eq!(document.to_json().unwrap(), STORED);
     assert_eq!(Document::from_json(STORED).unwrap(), document);

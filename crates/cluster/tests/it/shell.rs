@@ -13,7 +13,7 @@ use crate::{node, slot};
 async fn decisions_are_published_when_they_are_due() {
     let tasks = Tasks::new();
     let config = ControlConfig::default();
-    let control = ControlHandle::start(config, first_document(8, 1).unwrap(), &tasks);
+    let control = ControlHandle::start(config, first_document("channel", 8, 1).unwrap(), &tasks);
     let mut ring = control.ring();
     assert_eq!((ring.borrow().epoch(), ring.borrow().slots().len()), (Epoch(1), 8));
     control.offered(node("spare", 1)).unwrap();

@@ -2,7 +2,10 @@
 
 use model::{Topic, TopicId};
 use rpc::{Protocol, RtmError, RtmSent, Signal, SignalKind};
-use wire::realtime::{self, ClientFrame, CloseCode};
+use wire::{
+    presence,
+    realtime::{self, ClientFrame, CloseCode},
+};
 
 use super::{Ask, Hub};
 use crate::{
@@ -47,13 +50,14 @@ impl<S: Sink> Hub<S> {
 
     fn receive_text(&mut self, key: SessionKey, text: &str) {
         match self.session(key).map(|session| session.protocol) {
-            Some(Protocol::Own) => self.receive_own(key.index, text),
+            Some(Protocol::Own) => self.receive_own(key, text),
             Some(Protocol::Rtm) => self.receive_rtm(key, text),
             None => {}
         }
     }
 
-    fn receive_own(&mut self, index: Index, text: &str) {
+    fn receive_own(&mut self, key: SessionKey, text: &str) {
+        let index = key.index;
         let Ok(frame) = ClientFrame::parse(text) else {
             self.close(index, CloseCode::Protocol);
             return;
@@ -67,9 +71,21 @@ impl<S: Sink> Hub<S> {
             },
             ClientFrame::Ping { id } => self.say(index, &realtime::pong(id.as_deref())),
             ClientFrame::Typing { channel, thread_ts } if resumed => self.typing(index, &channel, thread_ts),
+            ClientFrame::Tickle => self.note_activity(index),
+            ClientFrame::PresenceSub { users, id } if resumed => {
+                self.presence_sub(index, users, id.as_deref());
+            }
+            ClientFrame::PresenceQuery { users, id } if resumed => {
+                self.presence_query(key, users, id.as_deref());
+            }
+            ClientFrame::TooManyIds { id } => {
+                self.say(index, &realtime::error(id.as_deref(), "too_many_ids", presence::TOO_MANY_IDS));
+            }
             ClientFrame::Resume(_)
             | ClientFrame::Pull { .. }
             | ClientFrame::Typing { .. }
+            | ClientFrame::PresenceSub { .. }
+            | ClientFrame::PresenceQuery { .. }
             | ClientFrame::Unknown => {}
         }
     }
@@ -81,7 +97,11 @@ impl<S: Sink> Hub<S> {
             Ok(RtmFrame::Reply(reply)) => self.say(index, &reply),
             Ok(RtmFrame::Typing { channel, thread_ts }) => self.typing(index, &channel, thread_ts),
             Ok(RtmFrame::Ignored) => {}
+            Ok(RtmFrame::Tickle) => self.note_activity(index),
+            Ok(RtmFrame::PresenceSub { users, id }) => self.presence_sub(index, users, id.as_deref()),
+            Ok(RtmFrame::PresenceQuery { users, id }) => self.presence_query(key, users, id.as_deref()),
             Ok(RtmFrame::Message(message)) => {
+                self.note_activity(index);
                 let Some(session) = self.sessions.get_mut(index) else { return };
                 let reply_to = message.reply_to.clone();
                 let send = message.send(session.id, session.actor.as_ref().clone());
@@ -126,6 +146,7 @@ impl<S: Sink> Hub<S> {
     }
 
     fn typing(&mut self, index: Index, channel: &str, thread_ts: Option<String>) {
+        self.note_activity(index);
         let Some(at) = self.followed(index, channel) else { return };
         let Some(topic) = self.topics.get(at).map(|view| view.topic()) else { return };
         let TopicId::Channel(_) = topic.id else { return };

@@ -152,8 +152,8 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    /// Serves a few hundred sockets, of one large topic or of several small ones. Returns whether there is
-    /// more to do.
+    /// Serves a few hundred sockets, of one large topic or of several small ones, and after them a few with
+    /// changes of presence. Returns whether there is more to do.
     pub fn step(&mut self, now: Micros) -> bool {
         let mut left = SLICE_SOCKETS;
         while left > 0
@@ -161,7 +161,9 @@ impl<S: Sink> Hub<S> {
         {
             left = self.serve(at, left, now);
         }
-        !self.queue.is_empty()
+        let presence_waits = self.serve_presence();
+        self.settle();
+        presence_waits || !self.queue.is_empty()
     }
 
     /// Serves up to `left` sockets of a topic. Returns how many others may still be served.

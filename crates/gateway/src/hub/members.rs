@@ -2,7 +2,7 @@
 //! and nothing after it. Of a join and a leave the higher channel position holds, whatever comes first.
 
 use model::{ChannelId, Position, Seq, Topic, TopicId, UserId};
-use rpc::{Effect, EventRecord, Protocol};
+use rpc::{Effect, EventRecord, ManualAway, Person, Protocol};
 
 use super::Hub;
 use crate::{
@@ -34,6 +34,9 @@ impl<S: Sink> Hub<S> {
                     }
                 }
             }
+            (TopicId::User(user), Effect::ManualPresence { away }) => {
+                self.presence.said(Person { workspace, user }, ManualAway { seq, away: *away });
+            }
             (TopicId::User(user), Effect::Joined { .. } | Effect::Left { .. }) => {
                 for index in self.sessions_of(workspace, user) {
                     self.own_change(index, event);
@@ -57,6 +60,11 @@ impl<S: Sink> Hub<S> {
         match event.effect {
             Effect::Joined { channel, at } => self.joined(index, channel, at),
             Effect::Left { channel, at } => self.left(index, channel, at.seq),
+            Effect::ManualPresence { away } => {
+                let (workspace, user) = session.owner();
+                let manual = ManualAway { seq: event.seq(), away };
+                self.presence.said(Person { workspace, user }, manual);
+            }
             Effect::None | Effect::MemberJoined(_) | Effect::MemberLeft(_) => {}
         }
     }

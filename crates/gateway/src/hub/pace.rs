@@ -107,7 +107,10 @@ impl<S: Sink> Hub<S> {
         }
         match flushed {
             Flushed::Broken => drop(self.detach(key.index)),
-            Flushed::Empty | Flushed::Full => self.make_ready(key.index),
+            Flushed::Empty | Flushed::Full => {
+                self.make_ready(key.index);
+                self.requeue_presence(key);
+            }
         }
         self.settle();
         flushed
@@ -136,6 +139,7 @@ impl<S: Sink> Hub<S> {
                 session.send(index, &ping, 0, Kind::Keep, &mut self.shared);
             }
         }
+        self.presence.tick(now_ms);
         while let Some(&(key, by_ms)) = self.waiting.front() {
             let waits = self.session(key).is_some_and(|session| session.boot.is_some());
             if waits && by_ms > now_ms {

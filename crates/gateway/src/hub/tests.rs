@@ -14,8 +14,8 @@ use model::{
 };
 use proptest::prelude::*;
 use rpc::{
-    Actor, Audience, Boot, CallError, Delivery, Effect, EventRecord, EventsPage, EventsRequest, Protocol,
-    Signal, SignalKind,
+    Actor, Audience, Boot, CallError, Delivery, Effect, EventRecord, EventsPage, EventsRequest, ManualAway,
+    Protocol, Signal, SignalKind,
 };
 use serde_json::Value;
 
@@ -27,12 +27,12 @@ const CHANNELS: u64 = 2;
 
 /// One direction of a connection: the hub writes, the client takes when it likes.
 #[derive(Debug, Clone, Default)]
-struct Pipe(Rc<RefCell<PipeState>>);
+pub(super) struct Pipe(pub(super) Rc<RefCell<PipeState>>);
 
 #[derive(Debug, Default)]
-struct PipeState {
-    room: usize,
-    bytes: VecDeque<u8>,
+pub(super) struct PipeState {
+    pub(super) room: usize,
+    pub(super) bytes: VecDeque<u8>,
 }
 
 impl Sink for Pipe {
@@ -52,10 +52,10 @@ impl Sink for Pipe {
     }
 }
 
-fn workspace() -> WorkspaceId {
+pub(super) fn workspace() -> WorkspaceId {
     WorkspaceId::from_random(1)
 }
-fn user(number: u64) -> UserId {
+pub(super) fn user(number: u64) -> UserId {
     UserId::from_random(100 + number)
 }
 fn channel(number: u64) -> ChannelId {
@@ -332,7 +332,11 @@ impl World {
             store.change(who, 0);
         }
         store.append(TopicId::Workspace(workspace()), Effect::None, Audience::ALL, None);
-        let hub = Hub::new(Limits { session_queue_bytes_max: 600, loop_queue_bytes_max: 4_000 });
+        let hub = Hub::new(Limits {
+            session_queue_bytes_max: 600,
+            loop_queue_bytes_max: 4_000,
+            activity_every_ms: 30_000,
+        });
         let (clients, asks) = (Vec::new(), Vec::new());
         let (on_the_way, delivered) = (VecDeque::new(), Vec::new());
         Self { store, hub, clients, asks, on_the_way, delivered, sessions: 0 }
@@ -436,6 +440,8 @@ impl World {
             },
             class,
             topics: booted.iter().map(|(&id, &seq)| (id, at(seq))).collect(),
+            manual: ManualAway::default(),
+            batch_presence: protocol == Protocol::Own,
         };
         let pipe = Pipe::default();
         pipe.0.borrow_mut().room = usize::from(variety) * 4;
@@ -694,6 +700,8 @@ fn a_client_that_never_resumes_is_closed_after_ten_seconds() {
         },
         class: 1,
         topics: vec![],
+        manual: ManualAway::default(),
+        batch_presence: true,
     };
     let key = world.hub.add(Pipe::default(), boot.clone(), 0).unwrap();
     for (now_ms, open) in [(9_000, true), (10_000, false)] {
@@ -770,6 +778,8 @@ fn a_large_channel_does_not_hold_up_a_small_one() {
             TopicId::Channel(channel(place)),
             at(world.store.head(TopicId::Channel(channel(place)))),
         )],
+        manual: ManualAway::default(),
+        batch_presence: false,
     };
     let boots: Vec<_> = (0..2_000).map(|number| boot(number, 0)).chain([boot(9_999, 1)]).collect();
     let pipes: Vec<Pipe> = boots

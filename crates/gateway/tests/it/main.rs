@@ -11,5 +11,6 @@
 mod autobahn;
 mod failures;
 mod own;
+mod presence;
 mod rtm;
 mod world;

@@ -67,8 +67,6 @@ async fn errors_and_pings_are_answered() {
         client.send(frame).await;
         assert_eq!(client.frame().await, serde_json::from_str::<serde_json::Value>(answer).unwrap());
     }
-    client.send(r#"{"type":"presence_sub","ids":["U000000000001"]}"#).await;
-    client.send(r#"{"type":"presence_query","ids":["U000000000001"]}"#).await;
     client.nothing_more().await;
 }
 

@@ -12,17 +12,18 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cluster::{Ring, Slot};
+use cluster::{ControlConfig, ControlHandle, Ring, Slot, shell::first_document};
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway::{Config, Deps, Handle};
 use model::{
     ChannelId, CredentialId, Epoch, Generation, Head, HeadRead, NodeId, Position, Seq, SessionId, SlotName,
     Topic, TopicId, TraceId, Ts, UserId, WorkspaceId, WriteTimes,
 };
+use presence::{metrics::PresenceMetrics, router::Router};
 use rpc::{
     Actor, AdoptedSocket, Audience, Boot, BootError, Call, CallError, ChannelJourney, ChannelServer,
-    Delivery, Directory, Effect, EventRecord, EventsPage, EventsRequest, Gateway, Local, Protocol, Reply,
-    RtmError, RtmSend, RtmSent, Signal, Subscription, Web,
+    Delivery, Directory, Effect, EventRecord, EventsPage, EventsRequest, Gateway, Local, ManualAway,
+    Protocol, Reply, RtmError, RtmSend, RtmSent, Signal, Subscription, Web,
 };
 use runtime::{Clock, Tasks, telemetry::Metrics};
 use serde_json::Value;
@@ -64,6 +65,8 @@ pub(crate) struct Store {
     tickets: HashMap<String, (UserId, Protocol)>,
     pub(crate) boot_error: Option<BootError>,
     sent: Vec<RtmSend>,
+    /// Who has said that they are away.
+    away: BTreeSet<UserId>,
 }
 
 impl Store {
@@ -129,6 +132,11 @@ impl Web for FakeWeb {
             },
             class: Audience::MEMBER,
             topics: topics.into_iter().map(|id| (id, at(store.head(id)))).collect(),
+            manual: ManualAway {
+                seq: Seq::new(store.head(TopicId::User(user))),
+                away: store.away.contains(&user),
+            },
+            batch_presence: protocol == Protocol::Own,
         })
     }
 
@@ -337,6 +345,8 @@ pub(crate) struct World {
     pub(crate) servers: Arc<Servers>,
     pub(crate) gateway: Handle,
     pub(crate) gateways: Arc<Directory<dyn Gateway>>,
+    pub(crate) presence: presence::slots::Slots,
+    pub(crate) presence_control: ControlHandle,
     pub(crate) metrics: Metrics,
     listener: TcpListener,
     tickets: AtomicU64,
@@ -349,6 +359,11 @@ impl World {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::with_presence(config, presence::slots::SlotsConfig::default()).await
+    }
+
+    /// With presence servers of other times.
+    pub(crate) async fn with_presence(config: Config, presence_config: presence::slots::SlotsConfig) -> Self {
         let web = Arc::new(FakeWeb {
             store: Mutex::default(),
             sessions: AtomicU64::new(0),
@@ -375,15 +390,32 @@ impl World {
             servers.start(slot.node, slot.name);
         }
         *web.publish.lock().unwrap() = Some(Arc::clone(&servers));
-        let metrics = Metrics::default();
+        let (metrics, tasks) = (Metrics::default(), Tasks::new());
+        let document = first_document("presence", 2, 1).unwrap();
+        let presence_control = ControlHandle::start(ControlConfig::default(), document, &tasks);
+        let presence_servers = Arc::new(Directory::default());
+        let presence_deps = presence::role::Deps {
+            ring: presence_control.ring(),
+            gateways: Arc::clone(&gateways),
+            metrics: PresenceMetrics::default(),
+        };
+        let presence = presence::slots::start(
+            presence_config,
+            presence_control.clone(),
+            Arc::clone(&presence_servers),
+            presence_deps,
+            &tasks,
+        );
         let port: Arc<dyn Web> = Arc::clone(&web) as Arc<dyn Web>;
         let deps = Deps {
             web: Local::new("web", port, Runtime::current()),
             channels: Arc::clone(&servers.directory),
             ring: watch,
+            presence: Arc::new(Router::new(presence_control.ring(), presence_servers)),
+            presence_ring: presence_control.ring(),
             clock: Clock::system(),
             metrics: metrics.clone(),
-            tasks: Tasks::new(),
+            tasks,
         };
         let gateway = gateway::start(&config, &deps).unwrap();
         for port in gateway.ports() {
@@ -391,7 +423,17 @@ impl World {
             gateways.insert(port.node.clone(), local);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { web, servers, gateway, gateways, metrics, listener, tickets: AtomicU64::new(0) }
+        Self {
+            web,
+            servers,
+            presence,
+            presence_control,
+            gateway,
+            gateways,
+            metrics,
+            listener,
+            tickets: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn call() -> Call {
@@ -442,6 +484,20 @@ impl World {
             };
         }
         self.servers.publish(vec![in_channel, own]).await;
+    }
+
+    /// The person says that they are away, or that they are not any more.
+    pub(crate) async fn say_away(&self, who: UserId, away: bool) {
+        let said = self.commit(TopicId::User(who), Effect::ManualPresence { away }, "manual");
+        {
+            let away_ones = &mut self.web.store.lock().unwrap().away;
+            if away {
+                away_ones.insert(who)
+            } else {
+                away_ones.remove(&who)
+            };
+        }
+        self.servers.publish(vec![said]).await;
     }
 
     pub(crate) fn ticket(&self, who: UserId, protocol: Protocol) -> String {

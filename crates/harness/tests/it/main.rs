@@ -15,6 +15,7 @@ mod load;
 mod matrix;
 mod operation;
 mod postgresql;
+mod presence;
 mod realtime;
 mod refusals;
 mod sessions;

@@ -53,6 +53,7 @@ fn row(method: &str) -> Option<Row> {
         | "team.preferences.list"
         | "users.list"
         | "users.prefs.get"
+        | "users.setActive"
         | "chat.scheduledMessages.list"
         | "parlance.invite.create" => Own(&[]),
         "bots.info" => Person(&[("bot", "BOT")]),
@@ -85,7 +86,9 @@ fn row(method: &str) -> Option<Row> {
         "conversations.rename" => Channel(&[("channel", "CHANNEL"), ("name", "other")]),
         "conversations.setPurpose" => Channel(&[("channel", "CHANNEL"), ("purpose", "x")]),
         "conversations.setTopic" => Channel(&[("channel", "CHANNEL"), ("topic", "x")]),
-        "dnd.info" | "users.info" | "users.profile.get" | "reactions.list" => Person(&[("user", "USER")]),
+        "dnd.info" | "users.getPresence" | "users.info" | "users.profile.get" | "reactions.list" => {
+            Person(&[("user", "USER")])
+        }
         "dnd.setSnooze" => Own(&[("num_minutes", "1")]),
         "dnd.teamInfo" => Person(&[("users", "USER")]),
         "parlance.journey" => Channel(&[("channel", "CHANNEL"), ("ts", "TS")]),
@@ -104,6 +107,7 @@ fn row(method: &str) -> Option<Row> {
         }
         "users.lookupByEmail" => Person(&[("email", "EMAIL")]),
         "parlance.team.setPreferences" => Own(&[("name", "who_can_invite"), ("value", "admin")]),
+        "presence.set" | "users.setPresence" => Own(&[("presence", "away")]),
         "users.prefs.set" => Own(&[("name", "time24"), ("value", "true")]),
         "users.profile.set" => Own(&[("name", "title"), ("value", "x")]),
         _ => return None,

@@ -34,6 +34,7 @@ const KINDS: &[&str] = &[
     "im_close",
     "im_created",
     "im_open",
+    "manual_presence_change",
     "member_joined_channel",
     "member_left_channel",
     "message",
@@ -111,6 +112,7 @@ struct View {
     /// The workspace's preferences.
     team: Value,
     dnd: Value,
+    away: Value,
     /// Channel and parent → read up to, followed.
     threads: BTreeMap<(String, String), (Cursor, bool)>,
 }
@@ -226,6 +228,7 @@ async fn fresh(api: &Api) -> Result<(View, Positions, Value)> {
         prefs: boot["prefs"].clone(),
         team: boot["team"]["prefs"].clone(),
         dnd: dnd(&boot["dnd"]),
+        away: boot["self"]["manual_presence"].clone(),
         ..View::default()
     };
     let positions = boot["_p"].as_object().context("_p")?;
@@ -317,6 +320,7 @@ impl View {
             "pref_change" => self.prefs[string(&event["name"])] = event["value"].clone(),
             "team_pref_change" => self.team[string(&event["name"])] = event["value"].clone(),
             "dnd_updated" => self.dnd = dnd(&event["dnd_status"]),
+            "manual_presence_change" => self.away = event["presence"].clone(),
             "user_change" | "team_join" => {
                 self.users.insert(string(&event["user"]["id"]), user(&event["user"]));
             }
@@ -578,6 +582,7 @@ async fn script(people: &mut People, general: &str) -> Result<()> {
         .await?;
     people.ok(1, "dnd.setSnooze", &[("num_minutes", "60")]).await?;
     people.ok(2, "dnd.setSnooze", &[("num_minutes", "60")]).await?;
+    people.ok(1, "users.setPresence", &[("presence", "away")]).await?;
     people.ok(2, "users.profile.set", &[("name", "title"), ("value", "Cook")]).await?;
     // Somebody leaves a channel that the one who watches is in.
     people.ok(1, "conversations.join", &[("channel", &public)]).await?;
@@ -685,7 +690,11 @@ async fn a_snapshot_and_the_events_since_are_a_fresh_snapshot() -> Result<()> {
             }
         }
         assert_eq!(view.threads, now.threads, "round {round}, seed {seed}");
-        assert_eq!((&view.prefs, &view.dnd), (&now.prefs, &now.dnd), "round {round}, seed {seed}");
+        assert_eq!(
+            (&view.prefs, &view.dnd, &view.away),
+            (&now.prefs, &now.dnd, &now.away),
+            "round {round}, seed {seed}"
+        );
         assert_eq!(view, now, "round {round}, seed {seed}");
         let unread = view.unread(&me);
         for channel in boot["channels"].as_array().unwrap() {

@@ -79,6 +79,7 @@ pub(super) async fn add_person(batch: &mut Batch<'_>, workspace: WorkspaceId, pe
         updated: batch.now(),
         profile: Profile::default(),
         dnd: Dnd::default(),
+        manual_away: false,
     };
     let notice = if person.quiet { Notice::Quiet } else { Notice::Say };
     insert_user(batch, &user, person.password_hash).await?;
@@ -120,6 +121,7 @@ pub(super) async fn add_bot(
         updated: batch.now(),
         profile: Profile::default(),
         dnd: Dnd::default(),
+        manual_away: false,
     };
     let id = user.id;
     insert_user(batch, &user, None).await?;
@@ -286,10 +288,10 @@ pub(super) async fn add_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, ti
         params![workspace, batch.now()].into(),
     );
     let mut row: Vec<Value> = params![workspace, ticket.secret, ticket.user, ticket.credential].into();
-    row.extend(params![ticket.rtm, ticket.needs_origin, ticket.expires]);
+    row.extend(params![ticket.rtm, ticket.needs_origin, ticket.batch_presence, ticket.expires]);
     batch.write(
-        "INSERT INTO tickets (workspace, secret, usr, credential, rtm, needs_origin, expires) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO tickets (workspace, secret, usr, credential, rtm, needs_origin, batch_presence, expires) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         row,
     );
     Ok(Done::Ok)
@@ -297,7 +299,8 @@ pub(super) async fn add_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, ti
 
 /// Redeems a ticket.
 pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, secret: SecretHash) -> Decided {
-    let sql = "SELECT usr, credential, rtm, needs_origin, expires FROM tickets WHERE workspace = $1 AND secret = $2";
+    let sql = "SELECT usr, credential, rtm, needs_origin, batch_presence, expires FROM tickets \
+               WHERE workspace = $1 AND secret = $2";
     let row = batch.query(sql, &params![workspace, secret]).await?.into_iter().next();
     let mut row = row.ok_or(Refusal::TicketInvalid)?;
     let ticket = Ticket {
@@ -306,6 +309,7 @@ pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, se
         credential: row.take()?,
         rtm: row.take()?,
         needs_origin: row.take()?,
+        batch_presence: row.take()?,
         expires: row.take()?,
     };
     // Whoever deletes the row has the ticket: another item or another process may have found it too.

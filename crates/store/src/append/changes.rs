@@ -591,7 +591,7 @@ impl<'t> Batch<'t> {
     pub(crate) fn put_user(&mut self, user: User) {
         self.write(
             "UPDATE users SET name = $3, real_name = $4, display_name = $5, email = $6, role = $7, tz = $8, \
-             locale = $9, deleted = $10, updated = $11, profile = $12, dnd = $13, revision = revision + 1 \
+             locale = $9, deleted = $10, updated = $11, profile = $12, dnd = $13, manual_away = $14, revision = revision + 1 \
              WHERE workspace = $1 AND usr = $2",
             params![
                 user.workspace,
@@ -607,6 +607,7 @@ impl<'t> Batch<'t> {
                 user.updated,
                 codec::json_column(&user.profile),
                 codec::json_column(&user.dnd),
+                user.manual_away,
             ]
             .into(),
         );

@@ -97,6 +97,23 @@ pub(super) async fn set_dnd(
     Ok(Done::User(Box::new(user)))
 }
 
+/// Says that somebody is away, or not any more. Their devices are told; the others hear it from their gateways.
+pub(super) async fn set_presence(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    away: bool,
+) -> Decided {
+    let mut user = batch.user(workspace, user).await?.ok_or(Refusal::UserNotFound)?;
+    if user.manual_away == away {
+        return Ok(Done::User(Box::new(user)));
+    }
+    user.manual_away = away;
+    batch.put_user(user.clone());
+    batch.push(user_topic(workspace, user.id), EventKind::ManualPresence { away }).await?;
+    Ok(Done::User(Box::new(user)))
+}
+
 /// Sets preferences.
 pub(super) async fn set_preferences(
     batch: &mut Batch<'_>,

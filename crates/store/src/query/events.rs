@@ -117,6 +117,7 @@ impl Reader<'_> {
             TopicId::User(user) => match kind {
                 Kind::PreferenceChanged => self.preference(user, data).await?,
                 Kind::DndChanged => self.dnd(user).await?,
+                Kind::ManualPresence => self.manual_presence(user).await?,
                 _ => self.user_event(user, kind, reference, data).await?,
             },
             TopicId::Workspace(_) => self.workspace_event(kind, reference, actor, data).await?,
@@ -256,6 +257,11 @@ impl Reader<'_> {
     async fn dnd(&mut self, user: UserId) -> Result<EventKind, StoreError> {
         let user = rows::load_user(self.tx, self.topic.workspace, user).await?;
         Ok(user.map_or(EventKind::Nothing, |user| EventKind::DndChanged(Box::new(user))))
+    }
+
+    async fn manual_presence(&mut self, user: UserId) -> Result<EventKind, StoreError> {
+        let user = rows::load_user(self.tx, self.topic.workspace, user).await?;
+        Ok(user.map_or(EventKind::Nothing, |user| EventKind::ManualPresence { away: user.manual_away }))
     }
 
     async fn workspace_event(

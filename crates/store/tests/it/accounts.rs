@@ -102,6 +102,7 @@ async fn a_ticket_is_good_once_and_not_for_long() {
         credential: CredentialId([7; 16]),
         rtm: false,
         needs_origin: true,
+        batch_presence: true,
         expires,
     };
     let redeem = |name: &str| WriteKind::UseTicket { secret: SecretHash::of(name) };

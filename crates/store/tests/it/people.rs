@@ -71,6 +71,34 @@ async fn do_not_disturb_is_told_to_oneself_and_to_the_others() {
 }
 
 #[tokio::test]
+async fn who_is_away_by_hand_stays_so_and_their_devices_are_told() {
+    let mut world = World::new().await;
+    let set = |away| WriteKind::SetPresence { user: BO, away };
+    assert!(world.run(set(false)).await.events.is_empty(), "nobody is away from the start");
+    let outcome = world.run(set(true)).await;
+    let [event] = outcome.events.as_slice() else { panic!("{outcome:?}") };
+    assert_eq!(event.topic.id, model::TopicId::User(BO));
+    assert_eq!(event.kind, EventKind::ManualPresence { away: true });
+    assert!(user(&world, BO).await.manual_away);
+    assert!(!user(&world, ANN).await.manual_away);
+    assert!(world.run(set(true)).await.events.is_empty());
+    // Another change of the person leaves it as it is.
+    world.ok(WriteKind::SetDnd { user: BO, dnd: Dnd { snooze_until: 9, ..Dnd::default() } }).await;
+    assert!(user(&world, BO).await.manual_away);
+    // Who catches up gets it as it is by now.
+    world.ok(set(false)).await;
+    let before = model::Position { seq: event.position.seq.previous(), ..event.position };
+    let page = world.store.events(event.topic, before, 10).await.unwrap();
+    let store::EventsRead::Events { events, .. } = page else { panic!("{page:?}") };
+    let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
+    let now = EventKind::ManualPresence { away: false };
+    assert_eq!((&kinds[0], kinds.last()), (&now, Some(&now)));
+    let nobody = model::UserId::from_raw(999);
+    let refused = world.run(WriteKind::SetPresence { user: nobody, away: true }).await;
+    assert_eq!(refused.result, Err(Refusal::UserNotFound));
+}
+
+#[tokio::test]
 async fn preferences_are_told_when_they_change() {
     let mut world = World::new().await;
     let values = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {

@@ -58,6 +58,7 @@ async fn busy() -> TempDir {
     world.ok(WriteKind::SetProfile { user: BO, by: by(BO), change: Box::new(change) }).await;
     let dnd = model::Dnd { daily: true, ..model::Dnd::default() };
     world.ok(WriteKind::SetDnd { user: BO, dnd }).await;
+    world.ok(WriteKind::SetPresence { user: BO, away: true }).await;
     let values = vec![("time24".to_owned(), "true".to_owned())];
     world.ok(WriteKind::SetPreferences { user: BO, values }).await;
     let later = WriteKind::Schedule {

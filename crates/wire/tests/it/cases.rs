@@ -47,6 +47,7 @@ pub(crate) fn person() -> User {
             ..Profile::default()
         },
         dnd: Dnd { daily: true, snooze_until: AT / 1_000_000 + 600, ..Dnd::default() },
+        manual_away: false,
     }
 }
 
@@ -308,6 +309,8 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             in_user,
             EventKind::PreferenceChanged { name: "time24".to_owned(), value: "true".to_owned() },
         ),
+        ("away by hand", in_user, EventKind::ManualPresence { away: true }),
+        ("not away by hand", in_user, EventKind::ManualPresence { away: false }),
         ("nothing", in_channel, EventKind::Nothing),
     ]);
     all.into_iter().map(|(name, topic, kind)| (name, event(topic, kind))).collect()
