@@ -40,9 +40,8 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "group_left":
       return applyLeft(state, event);
     case "member_joined_channel":
-      return inConversation(state, event.channel, seq, (it) => countMembers(it, 1));
     case "member_left_channel":
-      return inConversation(state, event.channel, seq, (it) => countMembers(it, -1));
+      return inConversation(state, event.channel, seq, (it) => countMembers(it, event._p?.members));
     case "im_open":
     case "mpim_open":
       return withChannel(state, event.channel, { is_open: true });
@@ -344,9 +343,9 @@ export function forget(state: State, channel: string): State {
   return { ...state, conversations, logs };
 }
 
-function countMembers(it: Conversation, by: number): Conversation {
-  if (it.channel.num_members === undefined) return it;
-  return { ...it, channel: { ...it.channel, num_members: it.channel.num_members + by } };
+function countMembers(it: Conversation, members: number | undefined): Conversation {
+  if (members === undefined || it.channel.num_members === undefined) return it;
+  return { ...it, channel: { ...it.channel, num_members: members } };
 }
 
 function withChannel(state: State, channel: WireEvent["channel"], fields: Partial<Channel>): State {

@@ -101,6 +101,8 @@ export interface EventPosition {
   s: number;
   parent?: ThreadParent;
   channel?: { t: TopicId; g: number; s: number };
+  /** How many are in the channel, on events of joining and leaving; absolute. */
+  members?: number;
 }
 
 /** A thread's parent as an event left it; absolute. */
