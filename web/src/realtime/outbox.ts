@@ -103,6 +103,7 @@ export class Outbox {
         const answer = await this.ports.call<Envelope & { ts: Ts }>("chat.postMessage", {
           channel: it.channel,
           text: it.text,
+          blocks: it.blocks === undefined ? undefined : JSON.stringify(it.blocks),
           thread_ts: it.thread,
           client_msg_id: it.id,
         });

@@ -65,6 +65,12 @@ export interface Channel {
   mention_count?: number;
 }
 
+/** A block of a message, as far as everybody has to know it. */
+export interface Block {
+  type: string;
+  [key: string]: unknown;
+}
+
 export interface Reaction {
   name: string;
   count: number;
@@ -79,6 +85,7 @@ export interface Message {
   bot_id?: string;
   username?: string;
   text?: string;
+  blocks?: Block[];
   client_msg_id?: string;
   edited?: { user?: string; ts: Ts };
   reactions?: Reaction[];
