@@ -82,13 +82,17 @@ export class Outbox {
   private pump(key: LogKey): void {
     if (this.working.has(key)) return;
     this.working.add(key);
-    void this.work(key).finally(() => this.working.delete(key));
+    void this.work(key);
   }
 
   private async work(key: LogKey): Promise<void> {
     for (;;) {
       const next = this.ports.state().pending[key]?.find((it) => it.status === "sending" || it.status === "waiting");
-      if (next === undefined || this.stopped) return;
+      if (next === undefined || this.stopped) {
+        // In the same step in which nothing was found: what is added from now on starts the work anew.
+        this.working.delete(key);
+        return;
+      }
       await this.deliver(key, next);
       this.save();
     }
