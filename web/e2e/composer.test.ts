@@ -1,5 +1,9 @@
+import fc from "fast-check";
 import type { Browser, Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { richTextOf } from "../src/composer/lines";
+import { anyLines } from "../src/composer/testing";
+import { mrkdwnOf } from "../src/composer/write";
 import { Device, launch } from "./support/browser";
 import { Server } from "./support/server";
 import type { Message, Seed } from "./support/server";
@@ -57,16 +61,17 @@ async function sent(...keys: string[]): Promise<Rich> {
   await expect.poll(() => area.textContent()).toBe("");
   return newest();
 }
-/** Puts something on the clipboard and pastes it. */
+/** Pastes what another program has put on the clipboard: as it is, because a browser cleans what a page puts there. */
 async function paste(html: string, text: string): Promise<void> {
-  await writer.page.evaluate(
-    async ([html, text]) => {
-      await navigator.clipboard.write([new ClipboardItem({ ...(html ? { "text/html": new Blob([html!], { type: "text/html" }) } : {}), "text/plain": new Blob([text!], { type: "text/plain" }) })]);
+  await area.evaluate(
+    (it, [html, text]) => {
+      const data = new DataTransfer();
+      if (html) data.setData("text/html", html);
+      data.setData("text/plain", text!);
+      it.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
     },
     [html, text],
   );
-  await area.focus();
-  await press("Control+v");
 }
 
 test("the markdown way of typing becomes formatting at once, and arrives as it looked", async () => {
@@ -178,6 +183,7 @@ test("a link by Ctrl K over a selection, by pasting over it, and none without a 
 });
 
 test("rich text is pasted as what it says; with Shift as its words only", async () => {
+  await area.focus();
   await paste(`<h1>Head</h1><p>some <b>bold</b> <a href="https://example.org">link</a><script>window.hacked = 1</script><img src=x onerror="window.hacked = 1"></p><ul><li>a<ol><li>b</li></ol></li></ul>`, "Head some bold link a b");
   const message = await sent("Control+Enter");
   expect(message.text).toBe("*Head*\nsome *bold* <https://example.org|link>\n• a\n    1. b");
@@ -255,7 +261,7 @@ test("a message is edited as it was written, and the other one sees the change",
   await editor.waitFor();
   await press("Control+a");
   await type("plain now");
-  await press("Control+a", "Control+Shift+8", "Control+Enter");
+  await press("Enter");
   await editor.waitFor({ state: "detached" });
   await expect.poll(async () => (await newest()).text).toBe("plain now");
   expect((await newest()).blocks ?? []).toEqual([]);
@@ -320,6 +326,18 @@ test("what is typed before the editor has come is not lost in the change, and ca
   await writer.page.unroute("**/assets/RichEditor-*.js");
 });
 
+test("mrkdwn of any document is what the server makes of its blocks", async () => {
+  const documents = fc.sample(anyLines, { numRuns: 150, seed: 7 }).filter((lines) => lines.some((line) => line.kind !== "text"));
+  expect(documents.length).toBeGreaterThan(80);
+  const direct = await server.call<{ channel: { id: string } }>(ann.token, "conversations.open", { users: ann.id });
+  for (const lines of documents) {
+    const block = richTextOf(lines);
+    const { message } = await server.call<{ message: Rich }>(ann.token, "chat.postMessage", { channel: direct.channel.id, blocks: [block] });
+    expect(message.text, JSON.stringify(block)).toBe(mrkdwnOf(block));
+    expect(elements(message)).toEqual(block.elements);
+  }
+});
+
 test("a message can be sent later", async () => {
   await area.click();
   await type("for *later*");
@@ -349,8 +367,11 @@ test("commands do what they say; an unknown one is asked about before everybody 
   await writer.screenshot("composer-commands");
   await press("Enter");
   await type("who knows");
-  expect((await sent()).text).toBe("who knows ¯\\_(ツ)_/¯");
-  await reader.feed().locator("article").last().getByText("who knows ¯\\_(ツ)_/¯").waitFor();
+  const shrug = await sent();
+  expect(shrug.text).toBe("who knows ¯\\_(ツ)_/¯");
+  // The text alone would be read as italics, so the blocks say what was meant.
+  expect(elements(shrug)).toEqual([{ type: "rich_text_section", elements: [{ type: "text", text: "who knows ¯\\_(ツ)_/¯" }] }]);
+  await reader.feed().locator(`[data-ts="${shrug.ts}"]`, { hasText: "who knows" }).waitFor();
   await type("/topic Tides & boats");
   await press("Enter");
   await reader.page.locator(".pane-head .topic", { hasText: "Tides & boats" }).waitFor();
@@ -393,4 +414,78 @@ test("a call to everybody says how many it tells", async () => {
   await writer.screenshot("composer-everybody");
   expect((await sent()).text).toBe("<!channel>");
   await writer.page.unroute("**/api/client.userBoot");
+});
+
+test("on a phone Enter breaks the line, a button sends, and the keyboard does not cover what one writes", async () => {
+  const phone = await Device.open(browser, server, "bo-phone", { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true, colorScheme: "dark" });
+  await phone.signIn(bo);
+  await phone.channel(general);
+  const field = phone.area();
+  await field.tap();
+  await phone.page.keyboard.type("from the *phone*");
+  await phone.page.keyboard.press("Enter");
+  await phone.page.keyboard.type("second line");
+  await phone.page.getByRole("button", { name: "Formatting" }).tap();
+  await phone.page.getByRole("toolbar", { name: "Formatting" }).getByRole("button", { name: "Quote" }).tap();
+  await phone.screenshot("composer-phone");
+  await phone.accessible();
+  for (const button of await phone.page.locator(".writer button").all()) expect((await button.boundingBox())!.height).toBeGreaterThanOrEqual(36);
+  // What the keyboard of a phone does: less of the page is visible, and it was scrolled.
+  await phone.page.evaluate(() => {
+    const view = window.visualViewport!;
+    Object.defineProperty(view, "height", { value: 420, configurable: true });
+    Object.defineProperty(view, "offsetTop", { value: 60, configurable: true });
+    view.dispatchEvent(new Event("resize"));
+  });
+  const send = phone.page.getByRole("button", { name: "Send", exact: true });
+  await expect.poll(async () => (await send.boundingBox())!.y + (await send.boundingBox())!.height).toBeLessThanOrEqual(480);
+  expect((await phone.page.locator(".pane-head").boundingBox())!.y).toBeGreaterThanOrEqual(60);
+  await phone.screenshot("composer-phone-keyboard");
+  expect(await phone.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+  await send.tap();
+  await expect.poll(async () => (await newest()).text).toBe("from the *phone*\n> second line");
+  await writer.feed().locator("article").last().locator("blockquote", { hasText: "second line" }).waitFor();
+  await phone.close();
+});
+
+test("a thread has a composer of its own, with its own draft", async () => {
+  await area.click();
+  await type("a question");
+  const { ts } = await sent();
+  const row = writer.feed().locator(`[data-ts="${ts}"]`);
+  await row.hover();
+  await writer.page.getByRole("toolbar", { name: "Message actions" }).getByLabel("Reply in thread").click();
+  const reply = writer.area(".thread");
+  await reply.click();
+  await type("an *answer* half");
+  await writer.page.reload();
+  await writer.online();
+  await expect.poll(() => reply.locator("strong").textContent()).toBe("answer");
+  expect(await area.textContent()).toBe("");
+  await reply.click();
+  await press("Control+End");
+  await type(" done");
+  await press("Enter");
+  await expect.poll(async () => (await server.call<{ messages: Message[] }>(ann.token, "conversations.replies", { channel: general, ts })).messages.at(-1)?.text).toBe("an *answer* half done");
+  await reader.feed().locator(`[data-ts="${ts}"] .thread-link`, { hasText: "1 reply" }).waitFor();
+  await press("Escape");
+  await writer.thread().waitFor({ state: "detached" });
+});
+
+test("one's own message shows its formatting before the server has it", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await writer.page.route("**/api/chat.postMessage", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await area.click();
+  await type("*held* back");
+  await press("Enter");
+  const row = writer.feed().locator("article[data-state=sending]");
+  await row.locator("strong", { hasText: "held" }).waitFor();
+  release();
+  await expect.poll(() => row.count()).toBe(0);
+  await reader.feed().locator("article").last().locator("strong", { hasText: "held" }).waitFor();
+  await writer.page.unroute("**/api/chat.postMessage");
 });

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { EmojiPicker } from "../components/EmojiPicker";
 import { Icon } from "../components/Icon";
 import { useSession } from "../store/context";
@@ -270,7 +271,8 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
           href={link.href}
           onClose={() => setLink(undefined)}
           onSet={(href, text) => {
-            setLink(undefined);
+            // The dialog gives the focus back first: while it is open the editor cannot have it.
+            flushSync(() => setLink(undefined));
             editor.current?.setLink(link, href, href === undefined || text === link.text ? undefined : text);
           }}
         />

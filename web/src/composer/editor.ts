@@ -80,14 +80,20 @@ export class Editor {
           if (this.host.key(event)) event.preventDefault();
           return true;
         },
+        // Before ProseMirror reads the clipboard in its own way.
+        paste: (_view, event) => {
+          if (!this.paste(event, shift)) return false;
+          event.preventDefault();
+          return true;
+        },
       },
       handleKeyDown: (_view, event) => {
         shift = event.shiftKey;
+        if (event.metaKey || event.ctrlKey) this.catchUp();
         if (!this.host.key(event)) return this.shortcut(event);
         event.preventDefault();
         return true;
       },
-      handlePaste: (_view, event) => this.paste(event, shift),
       handleDrop: (_view, event, _slice, moved) => !moved && this.drop(event),
       clipboardTextSerializer: (slice) => slice.content.textBetween(0, slice.content.size, "\n", textOf),
     });
@@ -215,6 +221,17 @@ export class Editor {
     });
   }
 
+  /** Browsers tell of a new selection once a frame: a shortcut that follows at once means what is selected by then. */
+  private catchUp(): void {
+    const { state, dom } = this.view;
+    const now = dom.ownerDocument.getSelection();
+    if (!now?.anchorNode || !now.focusNode || !dom.contains(now.anchorNode) || !dom.contains(now.focusNode) || !(state.selection instanceof TextSelection)) return;
+    const anchor = this.view.posAtDOM(now.anchorNode, now.anchorOffset);
+    const head = this.view.posAtDOM(now.focusNode, now.focusOffset);
+    if (anchor === state.selection.anchor && head === state.selection.head) return;
+    this.view.dispatch(state.tr.setSelection(TextSelection.between(state.doc.resolve(anchor), state.doc.resolve(head))));
+  }
+
   /** Ctrl/Cmd K is a link when something is selected, and the switcher's otherwise. */
   private shortcut(event: KeyboardEvent): boolean {
     const mod = (event.metaKey || event.ctrlKey) && !event.altKey;
@@ -259,7 +276,7 @@ export class Editor {
       this.command(setLink({ from, to }, text.trim()));
       return true;
     }
-    const read = html === "" ? [] : linesOfHtml(new DOMParser().parseFromString(html, "text/html").body);
+    const read = html === "" ? [] : linesOfHtml(new DOMParser().parseFromString(withoutHandlers(html), "text/html").body);
     const lines = read.length > 0 ? read : linesOfPlain(text);
     const tr = state.tr.replaceRange(from, to, new Slice(fragmentOf(lines), 1, 1));
     this.view.dispatch(tr.setSelection(TextSelection.near(tr.doc.resolve(tr.mapping.map(to)), -1)).scrollIntoView());
@@ -284,6 +301,11 @@ export class Editor {
       token: empty && !inCode ? tokenBefore(before, kind === "text" && $from.index(0) === 0) : undefined,
     });
   }
+}
+
+/** Nothing runs in the document that it is read in; but browsers report what would have, as if this page had tried it. */
+function withoutHandlers(html: string): string {
+  return html.replaceAll(/<[a-z][^>]*>/gi, (tag) => tag.replaceAll(/\son[a-z]+\s*=/gi, " data-was="));
 }
 
 function plain(span: Span): string {
