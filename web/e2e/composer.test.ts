@@ -59,6 +59,7 @@ async function sent(...keys: string[]): Promise<Rich> {
   await press(...(keys.length > 0 ? keys : ["Enter"]));
   await expect.poll(async () => (await newest()).ts).not.toBe(before);
   await expect.poll(() => area.textContent()).toBe("");
+  await expect.poll(() => writer.feed().locator("article[data-state]").count()).toBe(0);
   return newest();
 }
 /** Pastes what another program has put on the clipboard: as it is, because a browser cleans what a page puts there. */
@@ -468,6 +469,13 @@ test("a thread has a composer of its own, with its own draft", async () => {
   await press("Enter");
   await expect.poll(async () => (await server.call<{ messages: Message[] }>(ann.token, "conversations.replies", { channel: general, ts })).messages.at(-1)?.text).toBe("an *answer* half done");
   await reader.feed().locator(`[data-ts="${ts}"] .thread-link`, { hasText: "1 reply" }).waitFor();
+  await writer.page.getByLabel("Also send to #general").check();
+  await reply.click();
+  await type("for everybody");
+  await press("Enter");
+  await reader.feed().locator("article", { hasText: "for everybody" }).locator(".broadcast-note").waitFor();
+  expect(await writer.page.getByLabel("Also send to #general").isChecked()).toBe(false);
+  await writer.screenshot("composer-thread");
   await press("Escape");
   await writer.thread().waitFor({ state: "detached" });
 });

@@ -9,6 +9,8 @@ import type { Block, Message } from "../wire/types";
 export interface Content {
   text: string;
   blocks?: Block[];
+  /** A reply that its channel shows too. */
+  broadcast?: true;
 }
 
 /** Bytes of blocks that the server takes. */
@@ -36,8 +38,13 @@ export function linesOfMessage(message: Pick<Message, "text" | "blocks">): Line[
   return block === undefined ? linesOfMrkdwn(message.text ?? "") : linesOf(block);
 }
 
+/** The blocks of a message, as far as they are some. */
+function blocksOf(message: Pick<Message, "blocks">): Block[] {
+  return Array.isArray(message.blocks) ? message.blocks.filter((block): block is Block => typeof (block as Block | null)?.type === "string") : [];
+}
+
 function richBlockOf(message: Pick<Message, "blocks">): RichText | undefined {
-  return message.blocks?.find((block) => block.type === "rich_text" && Array.isArray(block["elements"])) as unknown as RichText | undefined;
+  return blocksOf(message).find((block) => block.type === "rich_text" && Array.isArray(block["elements"])) as unknown as RichText | undefined;
 }
 
 /**
@@ -48,7 +55,7 @@ export function editOf(message: Pick<Message, "blocks">, lines: readonly Line[])
   const content = contentOf(lines);
   const rich = richBlockOf(message);
   if (rich === undefined) return content;
-  const blocks = message.blocks ?? [];
+  const blocks = blocksOf(message);
   if (blocks.length === 1) return { text: content.text, blocks: content.blocks ?? [] };
   return { text: content.text, blocks: blocks.map((block) => (block === (rich as unknown as Block) ? (richTextOf(lines) as unknown as Block) : block)) };
 }

@@ -45,5 +45,26 @@ function spansOf(node: Inline, style: Style): Span[] {
       return styled(tone === undefined ? { type: "emoji", name } : { type: "emoji", name, skin_tone: Number(tone) });
     }
   }
-  return [];
+  return further(node as Further).flatMap((it) => ("span" in it ? styled(it.span) : spansOf(it.node, style)));
+}
+
+/** What a reader of mrkdwn may find besides: nobody writes it here, and it stays what it was. */
+type Further =
+  | { type: "group"; id: string }
+  | { type: "date"; seconds: number; format: string; url?: string; fallback: string }
+  | { type: "color"; value: string }
+  | { type: "underline" | "highlight"; children: Inline[] };
+
+function further(node: Further): ({ span: Span } | { node: Inline })[] {
+  switch (node.type) {
+    case "group":
+      return [{ span: { type: "usergroup", usergroup_id: node.id } }];
+    case "date":
+      return [{ span: { type: "date", timestamp: node.seconds, format: node.format, ...(node.url === undefined ? {} : { url: node.url }), fallback: node.fallback } }];
+    case "color":
+      return [{ span: { type: "color", value: node.value } }];
+    case "underline":
+    case "highlight":
+      return node.children.map((child) => ({ node: child }));
+  }
 }

@@ -109,6 +109,7 @@ export class Outbox {
           text: it.text,
           blocks: it.blocks === undefined ? undefined : JSON.stringify(it.blocks),
           thread_ts: it.thread,
+          reply_broadcast: it.broadcast,
           client_msg_id: it.id,
         });
         dispatch({ type: "send_status", log: key, id: it.id, status: "sent", ts: answer.ts });

@@ -195,8 +195,8 @@ export class Session {
   }
 
   /** Sends later; `at` in milliseconds since 1970. Throws a `CallError` when nobody can say that it will be. */
-  async schedule(key: LogKey, { text, blocks }: Content, at: number): Promise<void> {
-    await this.call("chat.scheduleMessage", { channel: channelOf(key), thread_ts: threadOf(key), text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks), post_at: Math.floor(at / 1000) });
+  async schedule(key: LogKey, { text, blocks, broadcast }: Content, at: number): Promise<void> {
+    await this.call("chat.scheduleMessage", { channel: channelOf(key), thread_ts: threadOf(key), reply_broadcast: broadcast, text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks), post_at: Math.floor(at / 1000) });
   }
 
   /** A call of which nothing has to be known here: what it changes comes back as events. */

@@ -73,6 +73,8 @@ export interface Pending {
   text: string;
   /** Its formatting, when the text does not say all of it. */
   blocks?: Block[];
+  /** A reply that its channel shows too. */
+  broadcast?: true;
   /** Milliseconds since 1970. */
   created: number;
   /** `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */

@@ -95,6 +95,8 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
 /** The newest message of one's own that can be edited. */
 export function lastOwn(state: State, key: LogKey): Ts | undefined {
   const rows = state.logs[key]?.rows ?? [];
+  // The last one is still on its way: the one before it is not meant.
+  if (state.pending[key]?.some((it) => it.status !== "failed")) return undefined;
   for (let i = rows.length - 1; i >= 0; i--) {
     const { message } = rows[i]!;
     if (message.user === state.self?.id && !message.bot_id && !isNotice(message) && message.subtype !== "tombstone") return message.ts;

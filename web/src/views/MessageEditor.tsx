@@ -12,6 +12,7 @@ import type { Message } from "../wire/types";
 export function MessageEditor({ message, channel, onDone }: { message: Message; channel: string; onDone(): void }) {
   const session = useSession();
   const [initial] = useState(() => ({ lines: linesOfMessage(message), text: decodeText(message.text ?? "", namesOf(session.state.get())) }));
+  const [enterSaves, setEnterSaves] = useState(true);
   return (
     <div className="editor">
       <Composer
@@ -20,13 +21,14 @@ export function MessageEditor({ message, channel, onDone }: { message: Message; 
         placeholder={t.message.edit}
         autoFocus
         submit={t.message.save}
+        onPlace={setEnterSaves}
         onCancel={onDone}
         onSend={async (lines) => {
           if (!sameLines(lines, trimLines(initial.lines))) await session.edit(channel, message.ts, editOf(message, lines));
           onDone();
         }}
       />
-      <p className="editor-hint">{t.message.editHint}</p>
+      <p className="editor-hint">{enterSaves ? t.message.editHint : t.message.editHintHere}</p>
     </div>
   );
 }

@@ -29,6 +29,12 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
     return { text, lines: loadDraftLines(self, logKey) ?? (text === "" ? [] : linesOfMrkdwn(encodeText(text, namesOf(session.state.get())))) };
   });
   const [enterSends, setEnterSends] = useState(true);
+  /** The reply is shown in the channel too. */
+  const [broadcast, setBroadcast] = useState(false);
+  const channelName = useWorkspace((state) => {
+    const it = state.conversations[channelOf(logKey)]?.channel;
+    return threadOf(logKey) === undefined || it === undefined || it.is_im || it.is_mpim ? undefined : it.name;
+  });
   /** What was refused as no command: sent again it is a message. */
   const refused = useRef("");
 
@@ -38,23 +44,30 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
     if (text !== "") session.typing(logKey);
   };
 
+  const addressed = (content: Content): Content => (broadcast && channelName !== undefined ? { ...content, broadcast: true } : content);
+  const post = (content: Content) => {
+    session.send(logKey, addressed(content));
+    setBroadcast(false);
+  };
+
   const send = (lines: Line[], content: Content): void | Promise<void> => {
     const found = commandIn(content.text);
-    if (found === undefined) return session.send(logKey, content);
+    if (found === undefined) return post(content);
     if ("unknown" in found) {
-      if (refused.current === content.text) return session.send(logKey, content);
+      if (refused.current === content.text) return post(content);
       refused.current = content.text;
       throw new Misused(t.commands.unknown(found.unknown));
     }
     return found.command.run({ session, key: logKey, rest: found.rest, lines: withoutName(lines) }).then((left) => {
-      if (left !== undefined) session.send(logKey, contentOf(left));
+      if (left !== undefined) post(contentOf(left));
     });
   };
 
   const schedule = async (content: Content, at: number) => {
     const command = commandIn(content.text);
     if (command !== undefined && !("unknown" in command)) throw new Misused(t.commands.notLater);
-    await session.schedule(logKey, content, at);
+    await session.schedule(logKey, addressed(content), at);
+    setBroadcast(false);
     notify(t.composer.scheduled(fullTime(at)));
   };
 
@@ -74,6 +87,12 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         onSchedule={schedule}
         onEditLast={onEditLast}
       />
+      {channelName !== undefined && (
+        <label className="also-send">
+          <input type="checkbox" checked={broadcast} onChange={(event) => setBroadcast(event.target.checked)} />
+          {t.composer.alsoSend(channelName)}
+        </label>
+      )}
       <p className="typing" role="status">
         {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{enterSends ? t.composer.hint : t.composer.hintHere}</span>}
       </p>

@@ -85,7 +85,6 @@ export interface Message {
   bot_id?: string;
   username?: string;
   text?: string;
-  blocks?: Block[];
   client_msg_id?: string;
   edited?: { user?: string; ts: Ts };
   reactions?: Reaction[];
@@ -99,6 +98,7 @@ export interface Message {
   inviter?: string;
   root?: Message;
   bot_profile?: { name?: string };
+  blocks?: unknown;
 }
 
 /** What an event carries beside Slack's fields. */
