@@ -120,6 +120,12 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
       failed(thrown);
     }
   };
+  const typeOut = (text: string) => {
+    setTyped(text);
+    const next = text === "" ? [] : linesOfMrkdwn(encodeText(text, namesOf(session.state.get())));
+    setLines(next);
+    onChange?.(next, text);
+  };
   const send = () => {
     if (!cannotSend) attempt(() => onSend(finished, content));
   };
@@ -188,12 +194,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
           onComposing={setComposing}
           onKey={key}
           onSend={send}
-          onText={(text) => {
-            setTyped(text);
-            const next = text === "" ? [] : linesOfMrkdwn(encodeText(text, namesOf(session.state.get())));
-            setLines(next);
-            onChange?.(next, text);
-          }}
+          onText={typeOut}
         />
       ) : (
         <Shown ref={editor} host={host} initial={lines} takeFocus={hadFocus.current || (autoFocus && (enterSends || submit !== undefined))} attributes={attributes} />
@@ -261,7 +262,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
           onClose={() => setPicking(false)}
           onPick={(name) => {
             if (editor.current) editor.current.insert(emojiSpan(name));
-            else setTyped(`${typed}:${name}: `);
+            else typeOut(`${typed}:${name}: `);
           }}
         />
       )}

@@ -3,21 +3,19 @@ import { Icon } from "../components/Icon";
 import type { IconName } from "../components/Icon";
 import { t } from "../strings";
 import type { Action, Snapshot } from "./editor";
-
-const MAC = typeof navigator !== "undefined" && /Mac|iP(hone|ad)/.test(navigator.platform);
-const mod = (keys: string) => (MAC ? `⌘${keys.replace("Shift ", "⇧")}` : `Ctrl ${keys}`);
+import { shortcut } from "./keyNames";
 
 type Entry = { action: Action | "link"; icon: IconName; keys: string } | "|";
 const ENTRIES: Entry[] = [
-  { action: "bold", icon: "bold", keys: mod("B") },
-  { action: "italic", icon: "italic", keys: mod("I") },
-  { action: "strike", icon: "strike", keys: mod("Shift X") },
-  { action: "code", icon: "code", keys: mod("Shift C") },
-  { action: "link", icon: "link", keys: mod("Shift U") },
+  { action: "bold", icon: "bold", keys: shortcut("B") },
+  { action: "italic", icon: "italic", keys: shortcut("I") },
+  { action: "strike", icon: "strike", keys: shortcut("Shift X") },
+  { action: "code", icon: "code", keys: shortcut("Shift C") },
+  { action: "link", icon: "link", keys: shortcut("Shift U") },
   "|",
-  { action: "ordered", icon: "ordered", keys: mod("Shift 7") },
-  { action: "bullet", icon: "bullet", keys: mod("Shift 8") },
-  { action: "quote", icon: "quote", keys: mod("Shift 9") },
+  { action: "ordered", icon: "ordered", keys: shortcut("Shift 7") },
+  { action: "bullet", icon: "bullet", keys: shortcut("Shift 8") },
+  { action: "quote", icon: "quote", keys: shortcut("Shift 9") },
   { action: "code_block", icon: "codeBlock", keys: "" },
 ];
 

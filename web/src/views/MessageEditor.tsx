@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Composer } from "../composer/Composer";
 import { editOf, linesOfMessage } from "../composer/content";
+import { shortcut } from "../composer/keyNames";
 import { sameLines, trimLines } from "../composer/lines";
 import { namesOf } from "../composer/meanings";
 import { useSession } from "../store/context";
@@ -28,7 +29,7 @@ export function MessageEditor({ message, channel, onDone }: { message: Message; 
           onDone();
         }}
       />
-      <p className="editor-hint">{enterSaves ? t.message.editHint : t.message.editHintHere}</p>
+      <p className="editor-hint">{enterSaves ? t.message.editHint : t.message.editHintHere(shortcut("Enter"))}</p>
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { contentOf } from "../composer/content";
 import type { Content } from "../composer/content";
 import { isEmpty, richTextOf } from "../composer/lines";
 import type { Line } from "../composer/lines";
+import { shortcut } from "../composer/keyNames";
 import { namesOf } from "../composer/meanings";
 import { linesOfMrkdwn } from "../composer/read";
 import { mrkdwnOf } from "../composer/write";
@@ -94,7 +95,7 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         </label>
       )}
       <p className="typing" role="status">
-        {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{enterSends ? t.composer.hint : t.composer.hintHere}</span>}
+        {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{enterSends ? t.composer.hint : t.composer.hintHere(shortcut("Enter"))}</span>}
       </p>
     </footer>
   );
