@@ -250,7 +250,8 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
           {problem}
         </p>
       ) : calls ? (
-        <p className="composer-note calm" role="status">
+        <p className="composer-note warn" role="status">
+          <Icon name="people" />
           {t.composer.tells(audience)}
         </p>
       ) : (
