@@ -98,7 +98,7 @@ test("a wrong password is refused, and a used-up or unknown invitation says what
 test("signing out everywhere ends the other devices too", async () => {
   const second = await Device.open(browser, server, "owner-phone", { viewport: { width: 390, height: 780 } });
   await second.signIn({ id: "", name: "", token: "", email: "mara@example.com", password: "correct horse" });
-  await owner.page.locator(".writer textarea").fill("a draft that nobody else should find");
+  await owner.area().fill("a draft that nobody else should find");
   await owner.page.getByRole("button", { name: "Account and workspace" }).click();
   await owner.page.getByRole("menuitem", { name: "Sign out everywhere" }).click();
   await owner.page.waitForURL("**/signin");

@@ -112,8 +112,13 @@ export class Device {
     await this.write(".thread", text);
   }
 
+  /** Where one writes in a pane: the editor, once it has come. */
+  area(pane = ".conversation"): Locator {
+    return this.page.locator(`${pane} .writer .composer[data-ready=true] [role=textbox]`);
+  }
+
   private async write(pane: string, text: string): Promise<void> {
-    const area = this.page.locator(`${pane} .writer textarea`);
+    const area = this.area(pane);
     await area.fill(text);
     await area.press("Enter");
   }

@@ -7,7 +7,7 @@
  * - every part of the state knows the seq that it contains, so a snapshot may be older or newer than
  *   the position: what it lacks is applied to it again, what it contains is not.
  */
-import type { Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
+import type { Block, Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
@@ -37,7 +37,7 @@ export type Input =
   | { type: "send_status"; log: LogKey; id: string; status: Pending["status"]; error?: string; refused?: boolean; ts?: Ts }
   | { type: "discard"; log: LogKey; id: string }
   /** What the server is about to confirm, shown at once. */
-  | { type: "guess_edit"; channel: string; ts: Ts; text: string }
+  | { type: "guess_edit"; channel: string; ts: Ts; text: string; blocks?: Block[] | undefined }
   | { type: "guess_delete"; channel: string; ts: Ts }
   | { type: "guess_reaction"; channel: string; ts: Ts; name: string; added: boolean }
   | { type: "guess_read"; channel: string; ts: Ts }
@@ -83,7 +83,7 @@ function next(state: State, input: Input, effects: Effect[]): State {
     case "discard":
       return mapPending(state, input.log, (list) => list.filter((it) => it.id !== input.id));
     case "guess_edit":
-      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => ({ ...message, text: input.text })));
+      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => rewritten(message, input.text, input.blocks)));
     case "guess_delete":
       return mapLogs(state, input.channel, (log) => {
         const row = findRow(log, input.ts);
@@ -282,6 +282,13 @@ function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
   next = putUsers(next, [boot.self]);
   for (const t of Object.keys(topics)) next = replay(next, t, boot._p[t]?.[1] ?? 0, effects);
   return hold(next, undefined, -1);
+}
+
+/** A message with another content. Blocks stay when none are given, and go when an empty list is. */
+function rewritten(message: Message, text: string, blocks: Block[] | undefined): Message {
+  if (blocks === undefined) return { ...message, text };
+  const { blocks: _, ...rest } = message;
+  return blocks.length === 0 ? { ...rest, text } : { ...rest, text, blocks };
 }
 
 // --- One's own messages ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  */
 import { SIGNED_OUT_ERRORS, failureOf } from "../wire/api";
 import type { Args, Call } from "../wire/api";
+import type { Content } from "../composer/content";
 import type { Boot, Channel, Envelope, HistoryPage, Position, TopicId, Ts, User } from "../wire/types";
 import { TS_ZERO, compareTs } from "../wire/types";
 import { signal } from "../store/signal";
@@ -171,11 +172,11 @@ export class Session {
 
   // --- Writing ------------------------------------------------------------------------------------
 
-  send(key: LogKey, text: string): void {
+  send(key: LogKey, content: Content): void {
     const thread = threadOf(key);
     const channel = channelOf(key);
     this.openEnd(key);
-    const pending: Pending = { id: uuid(), channel, text, created: this.ports.world.now(), status: "sending", ...(thread === undefined ? {} : { thread }) };
+    const pending: Pending = { id: uuid(), channel, ...content, created: this.ports.world.now(), status: "sending", ...(thread === undefined ? {} : { thread }) };
     this.outbox.send(pending);
   }
 
@@ -188,9 +189,19 @@ export class Session {
   }
 
   /** Throws a `CallError` when the server did not do it. */
-  async edit(channel: string, ts: Ts, text: string): Promise<void> {
-    await this.call("chat.update", { channel, ts, text });
-    this.dispatch({ type: "guess_edit", channel, ts, text });
+  async edit(channel: string, ts: Ts, { text, blocks }: Content): Promise<void> {
+    await this.call("chat.update", { channel, ts, text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks) });
+    this.dispatch({ type: "guess_edit", channel, ts, text, blocks });
+  }
+
+  /** Sends later; `at` in milliseconds since 1970. Throws a `CallError` when nobody can say that it will be. */
+  async schedule(key: LogKey, { text, blocks, broadcast }: Content, at: number): Promise<void> {
+    await this.call("chat.scheduleMessage", { channel: channelOf(key), thread_ts: threadOf(key), reply_broadcast: broadcast, text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks), post_at: Math.floor(at / 1000) });
+  }
+
+  /** A call of which nothing has to be known here: what it changes comes back as events. */
+  async request(method: string, args?: Args): Promise<void> {
+    await this.call(method, args);
   }
 
   async delete(channel: string, ts: Ts): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
+import type { Block, Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { compareTs } from "../wire/types";
 import type { Log } from "./log";
 
@@ -71,6 +71,10 @@ export interface Pending {
   channel: string;
   thread?: Ts;
   text: string;
+  /** Its formatting, when the text does not say all of it. */
+  blocks?: Block[];
+  /** A reply that its channel shows too. */
+  broadcast?: true;
   /** Milliseconds since 1970. */
   created: number;
   /** `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */

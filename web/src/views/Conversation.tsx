@@ -1,18 +1,17 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Composer } from "../components/Composer";
 import { Icon } from "../components/Icon";
 import { Menu } from "../components/overlay";
 import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
-import { nameOf, titleOf, useSession, useWorkspace } from "../store/context";
-import { loadDraft, saveDraft } from "../store/drafts";
+import { titleOf, useSession, useWorkspace } from "../store/context";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
-import { sameItems, signal, useSignal } from "../store/signal";
+import { signal, useSignal } from "../store/signal";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
 import { MessageList } from "./MessageList";
 import { PeoplePicker } from "./PeoplePicker";
+import { Writer } from "./Writer";
 
 /** Whether somebody looks at the window. */
 const focused = signal(typeof document === "undefined" || document.hasFocus());
@@ -96,6 +95,8 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
 /** The newest message of one's own that can be edited. */
 export function lastOwn(state: State, key: LogKey): Ts | undefined {
   const rows = state.logs[key]?.rows ?? [];
+  // The last one is still on its way: the one before it is not meant.
+  if (state.pending[key]?.some((it) => it.status !== "failed")) return undefined;
   for (let i = rows.length - 1; i >= 0; i--) {
     const { message } = rows[i]!;
     if (message.user === state.self?.id && !message.bot_id && !isNotice(message) && message.subtype !== "tombstone") return message.ts;
@@ -161,33 +162,6 @@ function Intro({ channel, title }: { channel: Channel; title: string }) {
       <strong>{head}</strong>
       {channel.purpose?.value || lead}
     </div>
-  );
-}
-
-/** The composer of a conversation or thread, with its draft and who else types. */
-export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; placeholder: string; onEditLast(): void }) {
-  const session = useSession();
-  const self = useWorkspace((state) => state.self?.id ?? "");
-  const typing = useWorkspace((state) => Object.keys(state.typing[logKey] ?? {}).map((id) => nameOf(state.users[id])), sameItems);
-  return (
-    <footer className="writer">
-      <Composer
-        key={logKey}
-        id={logKey}
-        initial={loadDraft(self, logKey)}
-        placeholder={placeholder}
-        autoFocus
-        onChange={(typed) => {
-          saveDraft(self, logKey, typed);
-          if (typed !== "") session.typing(logKey);
-        }}
-        onSend={(text) => session.send(logKey, text)}
-        onEditLast={onEditLast}
-      />
-      <p className="typing" role="status">
-        {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{t.composer.hint}</span>}
-      </p>
-    </footer>
   );
 }
 

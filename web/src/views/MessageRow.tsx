@@ -1,7 +1,6 @@
 import { memo, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { Avatar } from "../components/Avatar";
-import { Composer, useTyped } from "../components/Composer";
 import { EmojiPicker } from "../components/EmojiPicker";
 import { Icon } from "../components/Icon";
 import type { IconName } from "../components/Icon";
@@ -18,6 +17,7 @@ import { Emoji, Mrkdwn } from "../text/Mrkdwn";
 import { ago, clockTime, dayName, fullTime } from "../text/time";
 import type { Message, Reaction, User } from "../wire/types";
 import { tsToMs } from "../wire/types";
+import { MessageEditor } from "./MessageEditor";
 import { PersonCard } from "./PersonCard";
 import { sameItem } from "./items";
 import type { Item } from "./items";
@@ -132,7 +132,7 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
           </button>
         )}
         {editing ? (
-          <Editor message={message} channel={channel} onDone={() => onEdit(undefined)} />
+          <MessageEditor message={message} channel={channel} onDone={() => onEdit(undefined)} />
         ) : gone ? (
           <p className="text faint">{t.message.deleted}</p>
         ) : (
@@ -159,28 +159,6 @@ function Author({ user, name }: { user: User | undefined; name: string }) {
       </button>
       {open && user && <PersonCard user={user} anchor={ref} onClose={() => setOpen(false)} />}
     </>
-  );
-}
-
-function Editor({ message, channel, onDone }: { message: Message; channel: string; onDone(): void }) {
-  const session = useSession();
-  const typed = useTyped(message.text ?? "");
-  return (
-    <div className="editor">
-      <Composer
-        id={`edit-${message.ts}`}
-        initial={typed}
-        placeholder={t.message.edit}
-        autoFocus
-        submit={t.message.save}
-        onCancel={onDone}
-        onSend={(text) => {
-          if (text === message.text) onDone();
-          else session.edit(channel, message.ts, text).then(onDone, notifyFailure);
-        }}
-      />
-      <p className="editor-hint">{t.message.editHint}</p>
-    </div>
   );
 }
 

@@ -7,8 +7,9 @@ import { titleOf, useSession, useWorkspace } from "../store/context";
 import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Ts } from "../wire/types";
-import { lastOwn, Writer } from "./Conversation";
+import { lastOwn } from "./Conversation";
 import { MessageList } from "./MessageList";
+import { Writer } from "./Writer";
 
 /** A thread beside its conversation, or in its place where there is no room. */
 export function Thread({ channel, ts }: { channel: string; ts: Ts }) {

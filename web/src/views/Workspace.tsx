@@ -6,6 +6,7 @@ import { titleOf, useSession, useWorkspace } from "../store/context";
 import { notice } from "../store/notice";
 import { navigate, route } from "../store/route";
 import { useSignal } from "../store/signal";
+import { followViewport } from "../store/viewport";
 import { t } from "../strings";
 import { Conversation } from "./Conversation";
 import { Sidebar } from "./Sidebar";
@@ -42,6 +43,8 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
       document.removeEventListener("visibilitychange", shown);
     };
   }, [session]);
+
+  useEffect(followViewport, []);
 
   // Without a conversation in the address a wide window opens the one last looked at.
   useEffect(() => {

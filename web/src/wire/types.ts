@@ -65,6 +65,12 @@ export interface Channel {
   mention_count?: number;
 }
 
+/** A block of a message, as far as everybody has to know it. */
+export interface Block {
+  type: string;
+  [key: string]: unknown;
+}
+
 export interface Reaction {
   name: string;
   count: number;
@@ -92,6 +98,7 @@ export interface Message {
   inviter?: string;
   root?: Message;
   bot_profile?: { name?: string };
+  blocks?: unknown;
 }
 
 /** What an event carries beside Slack's fields. */
