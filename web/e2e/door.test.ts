@@ -41,6 +41,7 @@ test("the first visitor sets the workspace up and owns it", async () => {
 test("an invitation brings in somebody else", async () => {
   await owner.page.getByRole("button", { name: "Invite people" }).click();
   await owner.accessible();
+  await owner.screenshot("invite-dialog");
   await owner.page.getByRole("dialog").getByRole("button", { name: "Create link" }).click();
   invitation = await owner.page.locator("[data-invite]").inputValue();
   expect(invitation).toContain(`${server.proxy.url}/invite/`);
@@ -68,8 +69,8 @@ test("a channel is created, found and joined; a DM begins", async () => {
   await owner.page.getByRole("heading", { name: "berth-plans", level: 1 }).waitFor();
   await owner.send("first in here");
   await owner.message("first in here").waitFor();
-  await guest.page.getByRole("button", { name: "Browse channels" }).click();
-  await guest.page.getByRole("dialog").getByRole("button", { name: "berth-plans" }).click();
+  await guest.page.getByRole("link", { name: "Browse channels" }).click();
+  await guest.page.getByRole("button", { name: "Join #berth-plans" }).click();
   await guest.message("first in here").waitFor();
   await guest.send("found it");
   await owner.message("found it").waitFor();

@@ -6,6 +6,11 @@ import "./styles/workspace.css";
 import "./styles/messages.css";
 import "./styles/composer.css";
 import "./styles/overlays.css";
+import "./styles/sidebar.css";
+import "./styles/places.css";
+import "./styles/density.css";
+import { startLook } from "./store/look";
 import { App } from "./views/App";
 
+startLook();
 createRoot(document.getElementById("root")!).render(<App />);

@@ -12,6 +12,8 @@ import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, p
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
 import type { Page } from "./log";
+import { applyPersonalInput, bootPersonal } from "./personal";
+import type { PersonalInput } from "./personal";
 import { channelOf, initialState, logKey } from "./state";
 import type { LogKey, Pending, State, TopicState } from "./state";
 
@@ -42,7 +44,8 @@ export type Input =
   | { type: "guess_reaction"; channel: string; ts: Ts; name: string; added: boolean }
   | { type: "guess_read"; channel: string; ts: Ts }
   | { type: "typing_expired"; now: number }
-  | { type: "sign_out" };
+  | { type: "sign_out" }
+  | { type: "personal"; input: PersonalInput };
 
 /** The next state, and what has to be done. */
 export interface Step {
@@ -101,6 +104,8 @@ function next(state: State, input: Input, effects: Effect[]): State {
       return expireTyping(state, input.now);
     case "sign_out":
       return initialState;
+    case "personal":
+      return { ...state, personal: applyPersonalInput(state.personal, input.input, effects) };
   }
 }
 
@@ -278,7 +283,7 @@ function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
   }
   const topics: Record<TopicId, TopicState> = { ...state.topics };
   for (const [t, [g, s]] of Object.entries(boot._p)) topics[t] ??= { g, s, pulling: false, holds: 0, recent: [] };
-  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {} };
+  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {}, personal: bootPersonal(state.personal, boot, uv, effects) };
   next = putUsers(next, [boot.self]);
   for (const t of Object.keys(topics)) next = replay(next, t, boot._p[t]?.[1] ?? 0, effects);
   return hold(next, undefined, -1);

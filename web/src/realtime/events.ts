@@ -2,6 +2,8 @@ import type { Channel, Message, Position, Reaction, ThreadParent, Ts, User, Wire
 import { TS_ZERO, compareTs, maxTs } from "../wire/types";
 import { change, put, remove } from "./log";
 import type { Log } from "./log";
+import { applyPersonalEvent, applyToThreads } from "./personal";
+import type { ThreadChange } from "./personal";
 import { COUNTED_MAX, channelOf, inChannel, isNotice, isReply, logKey } from "./state";
 import type { Conversation, LogKey, State } from "./state";
 
@@ -12,7 +14,9 @@ export type Effect =
   /** Call `client.userBoot`: what is known of the conversations is not enough. */
   | { kind: "boot" }
   /** Fetch somebody who is not known yet. */
-  | { kind: "user"; id: string };
+  | { kind: "user"; id: string }
+  /** Fetch the newest page of followed threads. */
+  | { kind: "threads" };
 
 /**
  * Applies one event to everything it touches. Each part of the state knows the seq up to which it is
@@ -51,8 +55,10 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "team_join":
     case "user_change":
       return putUsers(state, [event.user as User]);
-    default:
-      return state;
+    default: {
+      const personal = applyPersonalEvent(state.personal, event, seq, state.self?.id, effects);
+      return personal === state.personal ? state : { ...state, personal };
+    }
   }
 }
 
@@ -93,6 +99,13 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
   const channel = event.channel as string;
   const parent = event._p?.parent;
   let next = state;
+  const told = threadChange(event);
+  if (told !== undefined) {
+    const self = state.self?.id;
+    const message = told.kind === "deleted" ? undefined : told.message;
+    const personal = applyToThreads(state.personal, channel, told, parent, message?.user !== undefined && message.user === self, self !== undefined && mentions(message?.text, self), effects);
+    if (personal !== state.personal) next = { ...next, personal };
+  }
   if (event.subtype === "message_changed") {
     const message = event.message as Message;
     next = mapLogs(next, channel, (log) => change(log, message.ts, seq, (old) => edited(old, message)));
@@ -108,6 +121,13 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
     next = applyNew(next, channel, messageOf(event), seq, effects);
   }
   return parent === undefined ? next : applyParent(next, channel, parent, seq);
+}
+
+/** What a message event changes in a thread; undefined: nothing. */
+function threadChange(event: WireEvent): ThreadChange | undefined {
+  if (event.subtype === "message_changed") return { kind: "changed", message: event.message as Message };
+  if (event.subtype === "message_deleted") return { kind: "deleted", ts: (event.deleted_ts ?? (event.previous_message as Message | undefined)?.ts) as Ts };
+  return event.subtype === "message_replied" ? undefined : { kind: "new", message: messageOf(event) };
 }
 
 function applyNew(state: State, channel: string, message: Message, seq: number, effects: Effect[]): State {

@@ -15,6 +15,7 @@ import type { Page } from "./log";
 import { Link } from "./link";
 import type { LinkState } from "./link";
 import { Outbox } from "./outbox";
+import { Places } from "./places";
 import { fullJitterMs, uuid } from "./ports";
 import type { World } from "./ports";
 import { channelOf, hasUnreads, initialState, isReply, threadOf } from "./state";
@@ -46,6 +47,8 @@ export class Session {
   readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
   /** The person signs out on this device. */
   leaving = false;
+  /** Threads, mentions, people, preferences: what is around the conversations. */
+  readonly places: Places;
   private readonly socket: Link;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
@@ -69,6 +72,12 @@ export class Session {
       },
       frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
       state: (state) => this.linked(state),
+    });
+    this.places = new Places({
+      world,
+      call: (method, args) => this.call(method, args),
+      state: () => this.state.get(),
+      dispatch: (input) => this.dispatch({ type: "personal", input }),
     });
     this.outbox = new Outbox({
       world,
@@ -229,12 +238,12 @@ export class Session {
   }
 
   /** Every channel that the person may see. */
-  async browse(): Promise<Channel[]> {
+  async browse(archived = false): Promise<Channel[]> {
     const channels: Channel[] = [];
     for (let cursor: string | undefined = "", pages = 0; cursor !== undefined && pages < 10; pages++) {
       const answer: Envelope & { channels: Channel[] } = await this.call("conversations.list", {
         limit: 200,
-        exclude_archived: true,
+        exclude_archived: !archived,
         types: "public_channel,private_channel",
         ...(cursor === "" ? {} : { cursor }),
       });
@@ -276,8 +285,8 @@ export class Session {
     await this.call("conversations.invite", { channel, users });
   }
 
-  async inviteLink(): Promise<string> {
-    const { url } = await this.call<Envelope & { url: string }>("parlance.invite.create", { uses_max: 100 });
+  async inviteLink(options: { expires_in: number; uses_max: number; email?: string }): Promise<string> {
+    const { url } = await this.call<Envelope & { url: string }>("parlance.invite.create", options);
     return url;
   }
 
@@ -367,6 +376,8 @@ export class Session {
         return;
       case "user":
         return this.askUser(effect.id);
+      case "threads":
+        return this.places.refreshThreads();
     }
   }
 
@@ -413,6 +424,11 @@ export class Session {
     this.dispatch({ type: "users", users: answer.members });
     const next = answer.response_metadata?.next_cursor;
     if (next && pages > 1 && !this.stopped) void this.fetchUsers(next, pages - 1).catch(() => {});
+  }
+
+  /** Somebody is about to be shown: fetches them, unless they are known. */
+  knowPerson(id: string): void {
+    if (this.state.get().users[id] === undefined) this.askUser(id);
   }
 
   private askUser(id: string): void {

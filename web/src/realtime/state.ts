@@ -1,6 +1,8 @@
 import type { Block, Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { compareTs } from "../wire/types";
 import type { Log } from "./log";
+import { initialPersonal } from "./personal";
+import type { Personal } from "./personal";
 
 /** Where messages are shown: a channel (`"C1"`) or a thread in it (`"C1/1712345678.000200"`). */
 export type LogKey = string;
@@ -102,6 +104,8 @@ export interface State {
   pending: Readonly<Record<LogKey, readonly Pending[]>>;
   /** Who types where, until when (milliseconds since 1970). */
   typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;
+  /** Preferences, do-not-disturb, followed threads. */
+  personal: Personal;
 }
 
 export const initialState: State = {
@@ -114,6 +118,7 @@ export const initialState: State = {
   loads: {},
   pending: {},
   typing: {},
+  personal: initialPersonal,
 };
 
 /** Messages are unread. */

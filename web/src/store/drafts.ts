@@ -1,6 +1,10 @@
 import { linesOf, richTextOf } from "../composer/lines";
 import type { Line, RichText } from "../composer/lines";
 import type { LogKey } from "../realtime/state";
+import { signal } from "./signal";
+
+/** Another number whenever a draft of this window changed. */
+export const draftsChanged = signal(0);
 
 /** What a person has begun to write, per conversation and thread; it outlives a reload. As somebody would have typed it. */
 export function loadDraft(user: string, key: LogKey): string {
@@ -24,6 +28,7 @@ export function saveDraft(user: string, key: LogKey, text: string, lines?: reado
   else localStorage.setItem(textKey(user, key), text);
   if (text === "" || lines === undefined) localStorage.removeItem(linesKey(user, key));
   else localStorage.setItem(linesKey(user, key), JSON.stringify(richTextOf(lines)));
+  draftsChanged.set(draftsChanged.get() + 1);
 }
 
 function textKey(user: string, key: LogKey): string {

@@ -1,3 +1,5 @@
+import { places, placesErrors } from "./en.places";
+
 const people = (names: string[], rest: number): string => {
   if (rest > 0) return `${names.join(", ")} and ${rest} more`;
   if (names.length < 2) return names[0] ?? "";
@@ -205,12 +207,6 @@ export const en = {
   },
 
   browse: {
-    title: "Channels",
-    search: "Search channels",
-    member: "Joined",
-    join: "Join",
-    open: "Open",
-    none: "No channel has that name.",
     create: "Create a channel",
     name: "Name",
     nameHint: "Lower case, no spaces: design-review",
@@ -228,7 +224,17 @@ export const en = {
 
   invite: {
     title: "Invite people",
-    lead: "Whoever opens this link can join as a member. It works for 7 days, at most 100 times.",
+    lead: "Whoever opens the link can join this workspace as a member. You send it yourself, by mail or message.",
+    email: "Only for this address (optional)",
+    anybody: "Anybody who has the link",
+    emailHint: "The link then works once, for an account with this address.",
+    expires: "It works for",
+    uses: "At most for",
+    days: (count: number) => (count === 1 ? "1 day" : `${count} days`),
+    people: (count: number) => (count === 1 ? "1 person" : `${count.toLocaleString()} people`),
+    made: (uses: number, days: number) => `At most ${uses === 1 ? "1 person" : `${uses.toLocaleString()} people`} can join with it, for ${days === 1 ? "1 day" : `${days} days`}. It is shown only now.`,
+    madeFor: (email: string, days: number) => `${email} can join with it, for ${days === 1 ? "1 day" : `${days} days`}. It is shown only now.`,
+    another: "Make another one",
     create: "Create link",
     copy: "Copy link",
     copied: "Copied",
@@ -241,6 +247,8 @@ export const en = {
     refused: "The server does not accept this page any more. Reload it.",
     reload: "Reload",
   },
+
+  places,
 
   failed: (code: string) => `That did not work (${code}). Nothing was changed; please try again.`,
   errors: {
@@ -290,6 +298,7 @@ export const en = {
     cannot_reply_to_message: "This message cannot be replied to, so it was not sent.",
     too_many_emoji: "There are too many different emoji on this message.",
     too_many_reactions: "There are too many reactions on this message.",
+    ...placesErrors,
   } as Record<string, string>,
 };
 

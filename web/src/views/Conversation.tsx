@@ -1,26 +1,16 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Icon } from "../components/Icon";
-import { Menu } from "../components/overlay";
 import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
+import { focused } from "../store/focused";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
-import { signal, useSignal } from "../store/signal";
+import { useSignal } from "../store/signal";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
+import { ConversationHeader } from "./ConversationHeader";
 import { MessageList } from "./MessageList";
-import { PeoplePicker } from "./PeoplePicker";
 import { Writer } from "./Writer";
-
-/** Whether somebody looks at the window. */
-const focused = signal(typeof document === "undefined" || document.hasFocus());
-if (typeof window !== "undefined") {
-  const update = () => focused.set(document.hasFocus() && !document.hidden);
-  window.addEventListener("focus", update);
-  window.addEventListener("blur", update);
-  document.addEventListener("visibilitychange", update);
-}
 
 /** One conversation: its messages and the place to write. */
 export function Conversation({ id }: { id: string }) {
@@ -41,7 +31,7 @@ function Open({ channel }: { channel: Channel }) {
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
-      <Header channel={channel} title={title} />
+      <ConversationHeader channel={channel} title={title} />
       <MessageList
         logKey={id}
         channel={id}
@@ -102,51 +92,6 @@ export function lastOwn(state: State, key: LogKey): Ts | undefined {
     if (message.user === state.self?.id && !message.bot_id && !isNotice(message) && message.subtype !== "tombstone") return message.ts;
   }
   return undefined;
-}
-
-function Header({ channel, title }: { channel: Channel; title: string }) {
-  const session = useSession();
-  const [menu, setMenu] = useState(false);
-  const [adding, setAdding] = useState(false);
-  const more = useRef<HTMLButtonElement>(null);
-  const direct = channel.is_im || channel.is_mpim;
-  const count = channel.num_members;
-  return (
-    <header className="pane-head">
-      <button type="button" className="icon-button back" aria-label={t.back} onClick={() => navigate({ name: "home" })}>
-        <Icon name="back" />
-      </button>
-      <h1>
-        {!direct && <Icon name={channel.is_private ? "lock" : "hash"} />}
-        <span>{title}</span>
-      </h1>
-      {channel.topic?.value && <p className="topic">{channel.topic.value}</p>}
-      <span className="grow" />
-      {!direct && count !== undefined && (
-        <span className="member-count" title={t.conversation.members(count)}>
-          <Icon name="people" />
-          {count}
-        </span>
-      )}
-      {!direct && (
-        <button ref={more} type="button" className="icon-button" aria-label={t.conversation.details} aria-expanded={menu} onClick={() => setMenu(!menu)}>
-          <Icon name="more" />
-        </button>
-      )}
-      {menu && (
-        <Menu
-          anchor={more}
-          label={t.conversation.details}
-          onClose={() => setMenu(false)}
-          items={[
-            { key: "add", icon: <Icon name="people" />, text: t.conversation.addPeople, run: () => setAdding(true) },
-            ...(channel.is_general ? [] : [{ key: "leave", icon: <Icon name="exit" />, text: t.conversation.leave, danger: true, run: () => void session.leave(channel.id).then(() => navigate({ name: "home" }), notifyFailure) }]),
-          ]}
-        />
-      )}
-      {adding && <PeoplePicker title={t.peoplePicker.addTitle(title)} onClose={() => setAdding(false)} onPick={(user) => session.invite(channel.id, user)} />}
-    </header>
-  );
 }
 
 function Intro({ channel, title }: { channel: Channel; title: string }) {

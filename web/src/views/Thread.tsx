@@ -8,6 +8,7 @@ import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Ts } from "../wire/types";
 import { lastOwn } from "./Conversation";
+import { FollowButton, useThreadRead } from "./FollowButton";
 import { MessageList } from "./MessageList";
 import { Writer } from "./Writer";
 
@@ -19,6 +20,8 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
   const title = useWorkspace((state) => (conversation ? titleOf(state, conversation.channel) : ""));
   const missing = useWorkspace((state) => state.logs[key]?.loaded === true && findRow(state.logs[key], ts) === undefined);
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
+  const [atEnd, setAtEnd] = useState(false);
+  useThreadRead(channel, ts, atEnd);
   const close = () => navigate({ name: "channel", channel });
   useEscape(close);
   if (conversation === undefined || conversation.gone) return null;
@@ -33,6 +36,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         <h1>{t.thread.title}</h1>
         <p className="topic">{direct ? title : `#${title}`}</p>
         <span className="grow" />
+        <FollowButton channel={channel} thread={ts} />
         <button type="button" className="icon-button close" aria-label={t.close} onClick={close}>
           <Icon name="close" />
         </button>
@@ -45,6 +49,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         unreadAfter={undefined}
         editing={editing}
         onEdit={setEditing}
+        onEnd={setAtEnd}
         intro={missing ? <div className="intro">{t.thread.missing}</div> : null}
       />
       {canWrite && <Writer key={key} logKey={key} placeholder={t.thread.placeholder} onEditLast={() => setEditing(lastOwn(session.state.get(), key))} />}

@@ -21,15 +21,22 @@ export interface User {
   is_admin?: boolean;
   is_owner?: boolean;
   tz?: string;
+  tz_label?: string;
   /** Seconds since 1970 of the last change. */
   updated?: number;
   profile?: {
     real_name?: string;
     display_name?: string;
     title?: string;
+    email?: string;
+    phone?: string;
+    pronouns?: string;
     image_72?: string;
+    image_192?: string;
     status_text?: string;
     status_emoji?: string;
+    /** Seconds since 1970; 0: it stays. */
+    status_expiration?: number;
   };
 }
 
@@ -195,7 +202,51 @@ export interface Boot extends Envelope {
   self: User;
   team: Team;
   channels: Channel[];
+  prefs?: Record<string, unknown>;
+  dnd?: Dnd;
+  threads?: { has_unreads: boolean; unread_count: number; mention_count: number };
   _p: Record<TopicId, Position>;
+}
+
+/** When somebody does not want to be disturbed; seconds since 1970. The snooze is told apart only to themselves. */
+export interface Dnd {
+  dnd_enabled: boolean;
+  next_dnd_start_ts: number;
+  next_dnd_end_ts: number;
+  snooze_enabled?: boolean;
+  snooze_endtime?: number;
+}
+
+/** Somebody's standing with a thread, as events of the personal topic tell it. */
+export interface Subscription {
+  channel: string;
+  thread_ts: Ts;
+  last_read: Ts;
+  active: boolean;
+}
+
+/** A page of the followed threads, newest reply first. */
+export interface ThreadsPage extends Envelope {
+  threads: { root_msg: Message & { channel: string; subscribed: boolean; last_read: Ts }; latest_replies: Message[]; has_unreads: boolean }[];
+  /** Threads with something unread, on all pages. */
+  total_unread_replies: number;
+  mention_count: number;
+  has_more: boolean;
+  max_ts?: Ts;
+}
+
+/** A message that mentions the reader. */
+export interface MentionsPage extends Envelope {
+  mentions: { channel: string; message: Message }[];
+}
+
+export interface ScheduledMessage {
+  id: string;
+  channel_id: string;
+  /** Seconds since 1970. */
+  post_at: number;
+  date_created: number;
+  text: string;
 }
 
 export interface HistoryPage extends Envelope {
