@@ -168,6 +168,8 @@ export class Device {
 
   /** Nothing on screen keeps anybody out: axe's rules for WCAG 2 A and AA. */
   async accessible(): Promise<void> {
+    // What is still fading in has no contrast yet.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().filter((it) => it.effect?.getComputedTiming().iterations !== Infinity).map((it) => it.finished.catch(() => {}))));
     await this.page.evaluate(AXE);
     const found = await this.page.evaluate(async () => {
       const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe;

@@ -14,6 +14,9 @@ export interface FollowedThread {
   lastRead: Ts;
   /** Newest reply. */
   latest: Ts;
+  /** One's own newest reply that events told of, and when the cursor was last marked: of the two the later moved it. */
+  ownTs: Ts;
+  markTs: Ts;
   /** The parent; undefined until a page brought it. */
   root: Message | undefined;
   /** Newest replies, oldest first, as far as pages and events told of them. */
@@ -126,7 +129,7 @@ export function applyPersonalEvent(it: Personal, event: WireEvent, seq: number, 
     default: {
       // How many mentions are left is the server's to say, and so is a thread that is not known yet.
       effects.push({ kind: "threads" });
-      return { ...next, threads: subscribed(it.threads, event["subscription"] as Subscription) };
+      return { ...next, threads: subscribed(it.threads, event["subscription"] as Subscription, event.event_ts) };
     }
   }
 }
@@ -145,7 +148,7 @@ export function applyToThreads(it: Personal, channel: string, change: ThreadChan
     // A thread beyond the page may be a followed one. Once is enough: from then on it is known, one way or the other.
     if (change.kind === "new" && parent !== undefined && it.threads.loaded && it.threads.more) {
       effects.push({ kind: "threads" });
-      const unknown: FollowedThread = { channel, ts: parent.ts, active: false, lastRead: TS_ZERO, latest: parent.latest_reply ?? TS_ZERO, root: undefined, replies: [] };
+      const unknown: FollowedThread = { channel, ts: parent.ts, active: false, lastRead: TS_ZERO, latest: parent.latest_reply ?? TS_ZERO, ownTs: TS_ZERO, markTs: TS_ZERO, root: undefined, replies: [] };
       return { ...it, threads: { ...it.threads, followed: { ...it.threads.followed, [key]: unknown } } };
     }
     return it;
@@ -170,14 +173,16 @@ function changed(thread: FollowedThread, change: ThreadChange, parent: ThreadPar
     return at < 0 ? { ...thread, latest, root } : { ...thread, root, latest, replies: thread.replies.with(at, { ...thread.replies[at]!, ...message }) };
   }
   const replies = at < 0 ? [...thread.replies, message].sort((a, b) => compareTs(a.ts, b.ts)).slice(-REPLIES_KEPT) : thread.replies;
-  return { ...thread, root, latest, replies, lastRead: own ? maxTs(thread.lastRead, message.ts) : thread.lastRead };
+  if (!own) return { ...thread, root, latest, replies };
+  const lastRead = compareTs(message.ts, thread.markTs) > 0 ? maxTs(thread.lastRead, message.ts) : thread.lastRead;
+  return { ...thread, root, latest, replies, lastRead, ownTs: maxTs(thread.ownTs, message.ts) };
 }
 
 /** A followed thread as a page has it. */
 export function threadOfPage(it: ThreadsPage["threads"][number]): FollowedThread {
   const { channel, last_read, subscribed: active, ...root } = it.root_msg;
   const newest = it.latest_replies[it.latest_replies.length - 1]?.ts ?? TS_ZERO;
-  return { channel, ts: root.ts, active, lastRead: last_read, latest: maxTs(root.latest_reply ?? TS_ZERO, newest), root, replies: it.latest_replies };
+  return { channel, ts: root.ts, active, lastRead: last_read, latest: maxTs(root.latest_reply ?? TS_ZERO, newest), ownTs: TS_ZERO, markTs: TS_ZERO, root, replies: it.latest_replies };
 }
 
 function withPage(threads: Threads, page: ThreadsPage): Threads {
@@ -188,7 +193,8 @@ function withPage(threads: Threads, page: ThreadsPage): Threads {
     const key = keyOf(thread.channel, thread.ts);
     // A reply that is being shown stays: the page has the newest few.
     const older = (followed[key]?.replies ?? []).filter((reply) => compareTs(reply.ts, thread.replies[0]?.ts ?? TS_ZERO) < 0);
-    followed[key] = { ...thread, replies: [...older, ...thread.replies].slice(-REPLIES_KEPT) };
+    const { ownTs, markTs } = followed[key] ?? thread;
+    followed[key] = { ...thread, ownTs, markTs, replies: [...older, ...thread.replies].slice(-REPLIES_KEPT) };
     if (it.has_unreads) unread++;
   }
   const listed = new Set(page.threads.map((it) => keyOf(it.root_msg.channel, it.root_msg.ts)));
@@ -212,10 +218,12 @@ function withOlder(threads: Threads, page: ThreadsPage): Threads {
   return { ...threads, followed, elsewhere: Math.max(0, threads.elsewhere - found) };
 }
 
-function subscribed(threads: Threads, { channel, thread_ts, last_read, active }: Subscription): Threads {
+/** `at`: when the server moved the cursor. A reply of one's own after that has moved it further, without an event. */
+function subscribed(threads: Threads, { channel, thread_ts, last_read, active }: Subscription, at: Ts = TS_ZERO): Threads {
   const key = keyOf(channel, thread_ts);
-  const known = threads.followed[key] ?? { channel, ts: thread_ts, latest: TS_ZERO, root: undefined, replies: [] };
-  return { ...threads, revision: threads.revision + 1, followed: { ...threads.followed, [key]: { ...known, active, lastRead: last_read } } };
+  const known = threads.followed[key] ?? { channel, ts: thread_ts, lastRead: TS_ZERO, latest: TS_ZERO, ownTs: TS_ZERO, markTs: TS_ZERO, root: undefined, replies: [] };
+  const lastRead = compareTs(known.ownTs, at) > 0 ? maxTs(known.lastRead, last_read) : last_read;
+  return { ...threads, revision: threads.revision + 1, followed: { ...threads.followed, [key]: { ...known, active, lastRead, markTs: maxTs(known.markTs, at) } } };
 }
 
 function edit(threads: Threads, key: string, change: (thread: FollowedThread) => FollowedThread): Threads {

@@ -5,7 +5,8 @@ export function quietUntil(dnd: Dnd | undefined, nowMs: number): number | undefi
   if (dnd === undefined) return undefined;
   const now = nowMs / 1000;
   const snooze = dnd.snooze_enabled && (dnd.snooze_endtime ?? 0) > now ? dnd.snooze_endtime! : 0;
-  const daily = dnd.dnd_enabled && dnd.next_dnd_start_ts <= now && now < dnd.next_dnd_end_ts ? dnd.next_dnd_end_ts : 0;
+  // What others see of a snooze begins when they asked, and the caller's time is true to the minute only.
+  const daily = dnd.dnd_enabled && dnd.next_dnd_start_ts <= now + 60 && now < dnd.next_dnd_end_ts ? dnd.next_dnd_end_ts : 0;
   const until = Math.max(snooze, daily);
   return until === 0 ? undefined : until * 1000;
 }

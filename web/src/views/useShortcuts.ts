@@ -16,7 +16,7 @@ export function useShortcuts(onJump: () => void): void {
   useEffect(() => {
     let first: { key: string; at: number } | undefined;
     const press = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+      if (event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
       const writing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable=true]") !== null;
       const before = first !== undefined && event.timeStamp - first.at < SECOND_KEY_MS ? first.key : undefined;
       first = undefined;
@@ -29,11 +29,13 @@ export function useShortcuts(onJump: () => void): void {
         return;
       }
       event.preventDefault();
+      event.stopPropagation();
       if (action === "jump") onJump();
       else run(session, action);
     };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
+    // Before the composer, for which an arrow with Alt is an arrow.
+    window.addEventListener("keydown", press, true);
+    return () => window.removeEventListener("keydown", press, true);
   }, [session, onJump]);
 }
 

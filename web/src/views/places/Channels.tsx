@@ -10,6 +10,7 @@ import { fitScore } from "../../text/fuzzy";
 import type { Channel } from "../../wire/types";
 import { Frame, Nothing } from "./Frame";
 import { Loading } from "./Loading";
+import { hovers } from "./hovers";
 import { useLoaded } from "./load";
 
 type Filter = "all" | "joined" | "open";
@@ -48,7 +49,7 @@ export function Channels() {
       }
     >
       <div className="place-search">
-        <input className="input" type="search" autoFocus placeholder={t.places.browse.search} aria-label={t.places.browse.search} value={query} onChange={(event) => setQuery(event.target.value)} />
+        <input className="input" type="search" autoFocus={hovers} placeholder={t.places.browse.search} aria-label={t.places.browse.search} value={query} onChange={(event) => setQuery(event.target.value)} />
         <div className="place-filters">
           <div className="segments" role="group" aria-label={t.places.browse.filter}>
             {(["all", "joined", "open"] as const).map((it) => (

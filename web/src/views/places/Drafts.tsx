@@ -45,12 +45,13 @@ function Row({ draft, onDiscard }: { draft: Draft; onDiscard(): void }) {
   const open = () => goToLog(channel, thread);
   return (
     <section className="written" data-draft={draft.key}>
-      <button type="button" className="written-open" onClick={open} aria-label={`${t.places.drafts.edit}: ${label}`}>
+      <button type="button" className="written-open" onClick={open}>
         <b>{label}</b>
         {thread !== undefined && <small>{t.places.drafts.thread}</small>}
         <span className="written-text" dir="auto">
           {draft.text}
         </span>
+        <span className="sr-only">{t.places.drafts.edit}</span>
       </button>
       <button type="button" className="icon-button" aria-label={t.places.drafts.discard} title={t.places.drafts.discard} onClick={onDiscard}>
         <Icon name="trash" />

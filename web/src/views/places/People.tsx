@@ -9,6 +9,7 @@ import { t } from "../../strings";
 import { fitScore } from "../../text/fuzzy";
 import type { User } from "../../wire/types";
 import { Frame, Nothing } from "./Frame";
+import { hovers } from "./hovers";
 
 /** Everybody in the workspace. */
 export function People({ selected }: { selected: string | undefined }) {
@@ -22,7 +23,7 @@ export function People({ selected }: { selected: string | undefined }) {
   return (
     <Frame title={t.places.names.people} scroll={false} tools={<small className="place-count">{t.places.people.count(found.length)}</small>}>
       <div className="place-search">
-        <input className="input" type="search" autoFocus placeholder={t.places.people.search} aria-label={t.places.people.search} value={query} onChange={(event) => setQuery(event.target.value)} />
+        <input className="input" type="search" autoFocus={hovers} placeholder={t.places.people.search} aria-label={t.places.people.search} value={query} onChange={(event) => setQuery(event.target.value)} />
         {anyGone && (
           <label className="check">
             <input type="checkbox" checked={gone} onChange={(event) => setGone(event.target.checked)} />
