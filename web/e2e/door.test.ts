@@ -39,6 +39,13 @@ test("the first visitor sets the workspace up and owns it", async () => {
 });
 
 test("an invitation brings in somebody else", async () => {
+  const { users } = await owner.page.evaluate(async () => {
+    const response = await fetch("/api/users.list", { method: "POST", headers: { "X-Parlance-Client": "1", "Content-Type": "application/json" }, body: "{}" });
+    return { users: ((await response.json()) as { members: { tz: string }[] }).members };
+  });
+  expect(users.map((it) => it.tz)).toContain(await owner.page.evaluate(() => new Intl.DateTimeFormat().resolvedOptions().timeZone));
+  await owner.page.getByText("Nobody else is here yet.").waitFor();
+  await owner.screenshot("first-run");
   await owner.page.getByRole("button", { name: "Invite people" }).click();
   await owner.accessible();
   await owner.screenshot("invite-dialog");
@@ -60,6 +67,9 @@ test("an invitation brings in somebody else", async () => {
   await guest.send("hello from the guest");
   await owner.message("hello from the guest").waitFor();
   await owner.page.locator(".author", { hasText: "Ivo Lindqvist" }).first().waitFor();
+  expect(await owner.page.getByText("Nobody else is here yet.").count()).toBe(0);
+  // Who cannot invite anybody is not asked to.
+  expect(await guest.page.getByRole("button", { name: "Invite people" }).count()).toBe(0);
 });
 
 test("a channel is created, found and joined; a DM begins", async () => {

@@ -254,6 +254,30 @@ test("people are found with typos, and others see one's status and that one is n
   await profile.waitFor({ state: "detached" });
 });
 
+test("who is there is shown, and who says that they are away is away", async () => {
+  await visit(laptop, "people");
+  const row = laptop.page.locator(`[data-person="${bo.id}"]`);
+  await row.locator(".presence.active").waitFor();
+  const menu = async (item: string) => {
+    await desk.page.getByRole("button", { name: "Account and workspace" }).click();
+    await desk.page.getByRole("menuitem", { name: item }).click();
+  };
+  await menu("Set yourself as away");
+  await row.locator(".presence.away").waitFor();
+  await desk.page.getByText("You are shown as away").waitFor();
+  await laptop.accessible();
+  await menu("Set yourself as active");
+  await row.locator(".presence.active").waitFor();
+  // Nobody is said to be there while the server cannot be heard.
+  laptop.expectNoise();
+  server.proxy.silence("ann-laptop");
+  await laptop.page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await row.locator(".presence").waitFor({ state: "detached" });
+  server.proxy.heal("ann-laptop");
+  await laptop.online(30_000);
+  await row.locator(".presence.active").waitFor();
+});
+
 test("a channel's details are changed by who may, and everybody sees it", async () => {
   await laptop.page.keyboard.press("Control+k");
   await laptop.page.keyboard.press("Escape");

@@ -1,4 +1,4 @@
-import { presenceOf } from "../store/presence";
+import { usePresence } from "../store/presence";
 import { quietUntil } from "../store/quiet";
 import { useWorkspace } from "../store/context";
 import { minute } from "../store/minute";
@@ -25,7 +25,8 @@ export function StatusEmoji({ user }: { user: User | undefined }) {
 export function PersonState({ user }: { user: User | undefined }) {
   const now = useSignal(minute);
   const id = user?.id ?? "";
-  const presence = useWorkspace((state) => presenceOf(state, id));
+  // An app is always there, which says nothing.
+  const presence = usePresence(user === undefined || user.is_bot || user.deleted ? undefined : id);
   const quiet = useWorkspace((state) => quietUntil(state.personal.dnd[id], now) !== undefined);
   return (
     <>

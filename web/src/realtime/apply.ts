@@ -12,7 +12,7 @@ import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, p
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
 import type { Page } from "./log";
-import { applyPersonalInput, bootPersonal } from "./personal";
+import { applyPersonalInput, applyPresence, bootPersonal } from "./personal";
 import type { PersonalInput } from "./personal";
 import { channelOf, initialState, logKey } from "./state";
 import type { LogKey, Pending, State, TopicState } from "./state";
@@ -204,6 +204,7 @@ function applySignal(state: State, event: WireEvent, now: number): State {
     const key = logKey(event.channel as string, event.thread_ts as Ts | undefined);
     return { ...state, typing: { ...state.typing, [key]: { ...state.typing[key], [user]: now + TYPING_MS } } };
   }
+  if (event.type === "presence_change") return { ...state, personal: applyPresence(state.personal, event) };
   if (event.type === "message" && event.is_ephemeral === true) {
     const message = event as unknown as Message;
     const key = logKey(event.channel as string, message.thread_ts);

@@ -45,6 +45,10 @@ export interface Personal {
   /** Do-not-disturb of people, as far as known; one's own always. */
   dnd: Readonly<Record<string, Dnd>>;
   threads: Threads;
+  /** Whether people who are watched are there. */
+  presence: Readonly<Record<string, "active" | "away">>;
+  /** The person has said that they are away, whatever they do. */
+  away: boolean;
 }
 
 export const initialPersonal: Personal = {
@@ -52,6 +56,8 @@ export const initialPersonal: Personal = {
   prefs: {},
   dnd: {},
   threads: { followed: {}, loaded: false, more: true, elsewhere: 0, mentions: 0, revision: 0 },
+  presence: {},
+  away: false,
 };
 
 /** Replies kept of each thread. */
@@ -68,6 +74,9 @@ export type PersonalInput =
   | { type: "older_threads"; page: ThreadsPage }
   /** One thread's standing, asked for because it is being looked at. */
   | { type: "subscription"; subscription: Subscription }
+  /** Nobody tells any more who is there. */
+  | { type: "presence_lost" }
+  | { type: "away"; away: boolean }
   /** The person has read a thread up to here. */
   | { type: "guess_thread_read"; channel: string; thread: Ts; ts: Ts };
 
@@ -87,7 +96,16 @@ export function bootPersonal(before: Personal, boot: Boot, uv: number, effects: 
     prefs: boot.prefs ?? before.prefs,
     dnd: boot.dnd === undefined ? before.dnd : { ...before.dnd, [boot.self.id]: boot.dnd },
     threads,
+    presence: before.presence,
+    away: boot.self.manual_presence === "away",
   };
+}
+
+/** Somebody is there, or not any more: a signal, which is told again after a break. */
+export function applyPresence(it: Personal, event: WireEvent): Personal {
+  const users = Array.isArray(event["users"]) ? (event["users"] as string[]) : [event.user as string];
+  const presence = event["presence"] === "active" ? ("active" as const) : ("away" as const);
+  return { ...it, presence: { ...it.presence, ...Object.fromEntries(users.map((user) => [user, presence])) } };
 }
 
 export function applyPersonalInput(it: Personal, input: PersonalInput, effects: Effect[]): Personal {
@@ -107,6 +125,10 @@ export function applyPersonalInput(it: Personal, input: PersonalInput, effects: 
       return { ...it, threads: withOlder(it.threads, input.page) };
     case "subscription":
       return { ...it, threads: subscribed(it.threads, input.subscription) };
+    case "presence_lost":
+      return { ...it, presence: {} };
+    case "away":
+      return { ...it, away: input.away };
     case "guess_thread_read":
       return { ...it, threads: edit(it.threads, keyOf(input.channel, input.thread), (thread) => ({ ...thread, lastRead: maxTs(thread.lastRead, input.ts) })) };
   }
@@ -124,6 +146,8 @@ export function applyPersonalEvent(it: Personal, event: WireEvent, seq: number, 
   switch (event.type) {
     case "pref_change":
       return { ...next, prefs: { ...it.prefs, [event["name"] as string]: event["value"] } };
+    case "manual_presence_change":
+      return { ...next, away: event["presence"] === "away" };
     case "dnd_updated":
       return { ...next, dnd: { ...it.dnd, [event.user as string]: event["dnd_status"] as Dnd } };
     default: {
@@ -134,7 +158,7 @@ export function applyPersonalEvent(it: Personal, event: WireEvent, seq: number, 
   }
 }
 
-const PERSONAL = new Set(["pref_change", "dnd_updated", "thread_subscribed", "thread_unsubscribed", "thread_marked"]);
+const PERSONAL = new Set(["pref_change", "manual_presence_change", "dnd_updated", "thread_subscribed", "thread_unsubscribed", "thread_marked"]);
 
 /** What happens to a message, as the threads see it. */
 export type ThreadChange = { kind: "new" | "changed"; message: Message } | { kind: "deleted"; ts: Ts };

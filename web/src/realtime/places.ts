@@ -138,6 +138,12 @@ export class Places {
     await this.ports.call("users.profile.set", { profile: JSON.stringify(fields) });
   }
 
+  /** Says that one is away, whatever one does, or lets it be told by what one does. */
+  async setAway(away: boolean): Promise<void> {
+    await this.ports.call("presence.set", { presence: away ? "away" : "active" });
+    this.ports.dispatch({ type: "away", away });
+  }
+
   async snooze(minutes: number): Promise<void> {
     const answer = await this.ports.call<Envelope & { snooze_endtime?: number }>("dnd.setSnooze", { num_minutes: minutes });
     const { self, personal } = this.ports.state();

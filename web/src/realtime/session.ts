@@ -16,6 +16,7 @@ import { Link } from "./link";
 import type { LinkState } from "./link";
 import { Outbox } from "./outbox";
 import { Places } from "./places";
+import { PresenceWatch } from "./presence";
 import { fullJitterMs, uuid } from "./ports";
 import type { World } from "./ports";
 import { channelOf, hasUnreads, initialState, isReply, threadOf } from "./state";
@@ -33,6 +34,8 @@ const MARK_EVERY_MS = 700;
 const ROWS_KEPT_MAX = 600;
 /** What the server sends within this time is shown together, milliseconds. */
 const FRAMES_MS = 16;
+/** Activity is told to the server at most once in this time, milliseconds. */
+const TICKLE_EVERY_MS = 30_000;
 /** People that are fetched at the start, in pages of 500; others when they say something. */
 const USER_PAGES_MAX = 20;
 
@@ -49,6 +52,8 @@ export class Session {
   leaving = false;
   /** Threads, mentions, people, preferences: what is around the conversations. */
   readonly places: Places;
+  private readonly presence: PresenceWatch;
+  private tickledAt = 0;
   private readonly socket: Link;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
@@ -73,6 +78,7 @@ export class Session {
       frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
       state: (state) => this.linked(state),
     });
+    this.presence = new PresenceWatch(world, (users) => this.socket.watchPresence(users));
     this.places = new Places({
       world,
       call: (method, args) => this.call(method, args),
@@ -237,6 +243,19 @@ export class Session {
     this.socket.typing(channelOf(key), threadOf(key));
   }
 
+  /** Watches whether somebody is there, until the returned function is called. */
+  watchPresence(user: string): () => void {
+    return this.presence.watch(user);
+  }
+
+  /** The person does something on this device; told now and then only. */
+  active(): void {
+    const now = this.ports.world.now();
+    if (now - this.tickledAt < TICKLE_EVERY_MS) return;
+    this.tickledAt = now;
+    this.socket.tickle();
+  }
+
   /** Every channel that the person may see. */
   async browse(archived = false): Promise<Channel[]> {
     const channels: Channel[] = [];
@@ -383,6 +402,8 @@ export class Session {
 
   private linked(state: LinkState): void {
     this.link.set(state);
+    // Who is there is not known without the server.
+    if (state.phase !== "online" && Object.keys(this.state.get().personal.presence).length > 0) this.dispatch({ type: "personal", input: { type: "presence_lost" } });
     if (state.phase === "online") this.outbox.kick();
   }
 

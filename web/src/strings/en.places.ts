@@ -281,6 +281,11 @@ export const places = {
   },
 
   account: {
+    alone: "Nobody else is here yet.",
+    inviteFirst: "Invite the first ones",
+    setAway: "Set yourself as away",
+    setActive: "Set yourself as active",
+    away: "You are shown as away",
     profile: "Profile",
     preferences: "Preferences",
     shortcuts: "Keyboard shortcuts",

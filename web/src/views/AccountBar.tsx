@@ -19,6 +19,7 @@ export function AccountBar({ onSignedOut }: { onSignedOut(): void }) {
   const self = useWorkspace((state) => state.self);
   const now = useSignal(minute);
   const quiet = useWorkspace((state) => quietUntil(state.personal.dnd[state.self?.id ?? ""], now));
+  const away = useWorkspace((state) => state.personal.away);
   const [open, setOpen] = useState(false);
   const account = useRef<HTMLButtonElement>(null);
   const leave = (everywhere: boolean) => void session.signOut(everywhere).then(onSignedOut, notifyFailure);
@@ -29,6 +30,7 @@ export function AccountBar({ onSignedOut }: { onSignedOut(): void }) {
     quiet === undefined
       ? { key: "pause", icon: <Icon name="moon" />, text: t.places.pause.menu, run: () => openDialog("pause") }
       : { key: "resume", icon: <Icon name="bell" />, text: t.places.pause.resume, run: () => void session.places.resume().catch(notifyFailure) },
+    { key: "away", icon: <Icon name="clock" />, text: away ? t.places.account.setActive : t.places.account.setAway, run: () => void session.places.setAway(!away).catch(notifyFailure) },
     { key: "profile", icon: <Icon name="person" />, text: t.places.account.profile, run: () => self && showPerson(self.id) },
     { key: "preferences", icon: <Icon name="gear" />, text: t.places.account.preferences, run: () => openDialog("preferences") },
     { key: "shortcuts", icon: <Icon name="keyboard" />, text: t.places.account.shortcuts, run: () => openDialog("help") },
@@ -42,7 +44,7 @@ export function AccountBar({ onSignedOut }: { onSignedOut(): void }) {
         <Avatar user={self} size={28} />
         <span className="account-name">
           {nameOf(self)}
-          {(status || quiet !== undefined) && <small>{status || t.places.pause.badge}</small>}
+          {(away || status || quiet !== undefined) && <small>{away ? t.places.account.away : status || t.places.pause.badge}</small>}
         </span>
         <StatusEmoji user={self} />
         {quiet !== undefined && (

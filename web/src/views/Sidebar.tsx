@@ -26,6 +26,7 @@ export function Sidebar({ current, place, onJump, onSignedOut }: Props) {
   const session = useSession();
   const team = useWorkspace((state) => state.team);
   const { channels, direct } = useLists();
+  const alone = useWorkspace((state) => state.self?.is_admin === true && Object.values(state.users).every((user) => user.is_bot || user.deleted || user.id === state.self?.id));
   const now = useSignal(minute);
   useEffect(() => {
     void session.places.watchDnd(direct.flatMap(({ channel }) => (channel.is_im && channel.user !== undefined ? [channel.user] : [])));
@@ -87,10 +88,23 @@ export function Sidebar({ current, place, onJump, onSignedOut }: Props) {
             </a>
           </li>,
         )}
-        {section(t.sidebar.direct, t.sidebar.newMessage, () => openDialog("people"), direct)}
+        {section(t.sidebar.direct, t.sidebar.newMessage, () => openDialog("people"), direct, alone && <Alone />)}
       </div>
       <AccountBar onSignedOut={onSignedOut} />
     </nav>
+  );
+}
+
+/** The first thing to do in a new workspace. */
+function Alone() {
+  return (
+    <li className="alone">
+      <p>{t.places.account.alone}</p>
+      <button type="button" className="button small" onClick={() => openDialog("invite")}>
+        <Icon name="link" />
+        {t.places.account.inviteFirst}
+      </button>
+    </li>
   );
 }
 

@@ -17,6 +17,9 @@ import { Thread } from "./Thread";
 import { WindowMarks } from "./WindowMarks";
 import { useShortcuts } from "./useShortcuts";
 
+/** What tells that somebody is at the device. */
+const SIGNS_OF_LIFE = ["pointerdown", "keydown", "wheel", "focus"] as const;
+
 /** The three panes; on a phone one of them at a time. */
 export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
   const session = useSession();
@@ -34,11 +37,14 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
   useEffect(() => {
     const wake = () => session.probe();
     const shown = () => !document.hidden && session.probe();
+    const active = () => session.active();
+    for (const sign of SIGNS_OF_LIFE) window.addEventListener(sign, active, { passive: true, capture: true });
     window.addEventListener("online", wake);
     window.addEventListener("offline", wake);
     window.addEventListener("focus", wake);
     document.addEventListener("visibilitychange", shown);
     return () => {
+      for (const sign of SIGNS_OF_LIFE) window.removeEventListener(sign, active, { capture: true });
       window.removeEventListener("online", wake);
       window.removeEventListener("offline", wake);
       window.removeEventListener("focus", wake);

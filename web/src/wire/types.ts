@@ -199,7 +199,7 @@ export interface Status extends Envelope {
 }
 
 export interface Boot extends Envelope {
-  self: User;
+  self: User & { manual_presence?: "active" | "away" };
   team: Team;
   channels: Channel[];
   prefs?: Record<string, unknown>;

@@ -145,5 +145,8 @@ async fn mentions_are_listed_newest_first_in_pages() {
     assert_eq!(rest["response_metadata"]["next_cursor"], "");
     let none = world.call(&world.eve, "activity.mentions", json!({})).await;
     assert_eq!(none["mentions"], json!([]));
-    assert_eq!(world.refused(&world.ada, "activity.mentions", json!({ "cursor": "x" })).await, "invalid_cursor");
+    assert_eq!(
+        world.refused(&world.ada, "activity.mentions", json!({ "cursor": "x" })).await,
+        "invalid_cursor"
+    );
 }
