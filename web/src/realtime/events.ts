@@ -55,6 +55,8 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "team_join":
     case "user_change":
       return putUsers(state, [event.user as User]);
+    case "team_pref_change":
+      return state.team === undefined ? state : { ...state, team: { ...state.team, prefs: { ...state.team.prefs, [event["name"] as string]: event["value"] } } };
     default: {
       const personal = applyPersonalEvent(state.personal, event, seq, state.self?.id, effects);
       return personal === state.personal ? state : { ...state, personal };

@@ -202,6 +202,7 @@ export const places = {
     convertTitlePublic: (name: string) => `Make #${name} public?`,
     archive: "Archive channel",
     archiveLead: "Nobody can write here any more. All can be read, and it can be brought back.",
+    archiveNot: "This workspace leaves archiving to admins or owners.",
     archiveTitle: (name: string) => `Archive #${name}?`,
     unarchive: "Bring back from the archive",
     unarchiveLead: "People can write here again.",

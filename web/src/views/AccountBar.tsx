@@ -9,6 +9,7 @@ import { openDialog } from "../store/dialogs";
 import { minute } from "../store/minute";
 import { notifyFailure } from "../store/notice";
 import { quietUntil } from "../store/quiet";
+import { may } from "../store/rights";
 import { showPerson } from "../store/route";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
@@ -23,7 +24,7 @@ export function AccountBar({ onSignedOut }: { onSignedOut(): void }) {
   const [open, setOpen] = useState(false);
   const account = useRef<HTMLButtonElement>(null);
   const leave = (everywhere: boolean) => void session.signOut(everywhere).then(onSignedOut, notifyFailure);
-  const invites = self?.is_admin || self?.is_owner;
+  const invites = useWorkspace((state) => may(state.team, state.self, "who_can_invite"));
   const status = self?.profile?.status_text;
   const items: MenuItem[] = [
     { key: "status", icon: <Icon name="smile" />, text: status || self?.profile?.status_emoji ? t.places.profile.changeStatus : t.places.profile.setStatus, run: () => openDialog("status") },

@@ -6,6 +6,7 @@ import type { Conversation } from "../realtime/state";
 import { compareNames, titleOf, useSession, useWorkspace } from "../store/context";
 import { openDialog } from "../store/dialogs";
 import { minute } from "../store/minute";
+import { may } from "../store/rights";
 import { navigate } from "../store/route";
 import type { Place } from "../store/route";
 import { useSignal } from "../store/signal";
@@ -26,7 +27,7 @@ export function Sidebar({ current, place, onJump, onSignedOut }: Props) {
   const session = useSession();
   const team = useWorkspace((state) => state.team);
   const { channels, direct } = useLists();
-  const alone = useWorkspace((state) => state.self?.is_admin === true && Object.values(state.users).every((user) => user.is_bot || user.deleted || user.id === state.self?.id));
+  const alone = useWorkspace((state) => may(state.team, state.self, "who_can_invite") && Object.values(state.users).every((user) => user.is_bot || user.deleted || user.id === state.self?.id));
   const now = useSignal(minute);
   useEffect(() => {
     void session.places.watchDnd(direct.flatMap(({ channel }) => (channel.is_im && channel.user !== undefined ? [channel.user] : [])));

@@ -44,6 +44,8 @@ export interface Team {
   id: string;
   name: string;
   domain?: string;
+  /** What the workspace decides for everybody. */
+  prefs?: Record<string, unknown>;
 }
 
 export interface Channel {

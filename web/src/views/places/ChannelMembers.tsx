@@ -7,19 +7,20 @@ import { Dialog } from "../../components/overlay";
 import { nameOf, useSession, useWorkspace } from "../../store/context";
 import { notify, notifyFailure } from "../../store/notice";
 import { showPerson } from "../../store/route";
+import { rightsOf } from "../../store/rights";
 import { t } from "../../strings";
 import type { Channel, User } from "../../wire/types";
 import { PeoplePicker } from "../PeoplePicker";
 import { Loading } from "./Loading";
 import { findPeople } from "./People";
 import { useLoaded } from "./load";
-import { rightsOf } from "./rights";
 
 /** Who is in a channel, with search; adding and removing. */
 export function ChannelMembers({ channel }: { channel: Channel }) {
   const session = useSession();
   const users = useWorkspace((state) => state.users);
   const self = useWorkspace((state) => state.self);
+  const team = useWorkspace((state) => state.team);
   const name = channel.name ?? "";
   // Who comes or goes changes the number, and then the list is read again.
   const count = channel.num_members;
@@ -30,7 +31,7 @@ export function ChannelMembers({ channel }: { channel: Channel }) {
   const [removing, setRemoving] = useState<User | undefined>(undefined);
   const people = useMemo(() => (value ?? []).map((id): User => users[id] ?? { id, name: id }), [value, users]);
   const found = useMemo(() => findPeople(people, query, true), [people, query]);
-  const may = rightsOf(channel, self);
+  const may = rightsOf(channel, self, team);
   const remove = (user: User) => {
     setRemoving(undefined);
     session.places.kick(channel.id, user.id).then(() => {

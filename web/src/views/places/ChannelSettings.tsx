@@ -4,12 +4,12 @@ import { Icon } from "../../components/Icon";
 import { Dialog } from "../../components/overlay";
 import { useSession, useWorkspace } from "../../store/context";
 import { notify, notifyFailure } from "../../store/notice";
+import { rightsOf } from "../../store/rights";
 import { t } from "../../strings";
 import { errorText } from "../../strings/en";
 import { failureOf } from "../../wire/api";
 import type { Channel } from "../../wire/types";
 import { LeaveDialog } from "../LeaveDialog";
-import { rightsOf } from "./rights";
 
 type Question = "convert" | "archive" | "leave" | undefined;
 
@@ -17,7 +17,8 @@ type Question = "convert" | "archive" | "leave" | undefined;
 export function ChannelSettings({ channel }: { channel: Channel }) {
   const session = useSession();
   const self = useWorkspace((state) => state.self);
-  const may = rightsOf(channel, self);
+  const team = useWorkspace((state) => state.team);
+  const may = rightsOf(channel, self, team);
   const [asking, setAsking] = useState<Question>(undefined);
   const name = channel.name ?? "";
   const run = (change: Promise<void>) => {
@@ -40,8 +41,8 @@ export function ChannelSettings({ channel }: { channel: Channel }) {
               </button>
             </Setting>
           )}
-          <Setting lead={channel.is_archived ? t.places.details.unarchiveLead : t.places.details.archiveLead}>
-            <button type="button" className={channel.is_archived ? "button" : "button danger-quiet"} onClick={() => (channel.is_archived ? run(session.places.archive(channel.id, false)) : setAsking("archive"))}>
+          <Setting lead={!may.archive ? t.places.details.archiveNot : channel.is_archived ? t.places.details.unarchiveLead : t.places.details.archiveLead}>
+            <button type="button" className={channel.is_archived ? "button" : "button danger-quiet"} disabled={!may.archive} onClick={() => (channel.is_archived ? run(session.places.archive(channel.id, false)) : setAsking("archive"))}>
               <Icon name="archive" />
               {channel.is_archived ? t.places.details.unarchive : t.places.details.archive}
             </button>

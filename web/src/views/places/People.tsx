@@ -4,6 +4,7 @@ import { Avatar } from "../../components/Avatar";
 import { PersonState, StatusEmoji } from "../../components/Person";
 import { compareNames, nameOf, useWorkspace } from "../../store/context";
 import { openDialog } from "../../store/dialogs";
+import { may } from "../../store/rights";
 import { showPerson } from "../../store/route";
 import { t } from "../../strings";
 import { fitScore } from "../../text/fuzzy";
@@ -14,7 +15,7 @@ import { hovers } from "./hovers";
 /** Everybody in the workspace. */
 export function People({ selected }: { selected: string | undefined }) {
   const users = useWorkspace((state) => state.users);
-  const invites = useWorkspace((state) => state.self?.is_admin || state.self?.is_owner);
+  const invites = useWorkspace((state) => may(state.team, state.self, "who_can_invite"));
   const [query, setQuery] = useState("");
   const [gone, setGone] = useState(false);
   const wanted = useDeferredValue(query);
