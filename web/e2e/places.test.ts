@@ -148,8 +148,9 @@ test("followed threads come together, are answered in place, and read once for a
   await laptop.accessible();
   await laptop.screenshot("places-threads");
   await card.getByRole("button", { name: "Reply…" }).click();
-  await card.locator(".writer textarea").fill("found it, thanks");
-  await card.locator(".writer textarea").press("Enter");
+  const field = card.locator(".writer .composer[data-ready=true] [role=textbox]");
+  await field.fill("found it, thanks");
+  await field.press("Enter");
   await card.locator("article", { hasText: "found it, thanks" }).waitFor();
   await expect.poll(async () => (await server.call<{ messages: { text: string }[] }>(bo.token, "conversations.replies", { channel: general, ts: parent })).messages.map((it) => it.text).at(-1)).toBe("found it, thanks");
   await expect.poll(() => card.locator("article", { hasText: "found it, thanks" }).count()).toBe(1);
@@ -186,7 +187,7 @@ test("messages that mention one come together, and lead to their place", async (
 
 test("drafts are kept where they can be found, and a scheduled message can be taken back", async () => {
   await laptop.channel(random);
-  await laptop.page.locator(".writer textarea").fill("half a thought");
+  await laptop.area().fill("half a thought");
   await place(laptop, "drafts").locator(".entry-count", { hasText: "1" }).waitFor();
   await visit(laptop, "drafts");
   const draft = laptop.page.locator(`[data-draft="${random}"]`);
@@ -196,8 +197,8 @@ test("drafts are kept where they can be found, and a scheduled message can be ta
   await laptop.page.getByRole("heading", { name: "No drafts" }).waitFor();
   await laptop.page.getByRole("button", { name: "Undo" }).click();
   await draft.getByRole("button", { name: /Go on writing/ }).click();
-  await expect.poll(() => laptop.page.locator(".writer textarea").inputValue()).toBe("half a thought");
-  await laptop.page.locator(".writer textarea").fill("");
+  await expect.poll(() => laptop.area().textContent()).toBe("half a thought");
+  await laptop.area().fill("");
   const { scheduled_message_id } = await server.call<{ scheduled_message_id: string }>(ann.token, "chat.scheduleMessage", { channel: general, text: "later then", post_at: Math.floor(Date.now() / 1000) + 7_200 });
   await visit(laptop, "drafts");
   await laptop.page.getByRole("button", { name: "Scheduled" }).click();
@@ -210,8 +211,8 @@ test("drafts are kept where they can be found, and a scheduled message can be ta
   expect((await server.call<{ scheduled_messages: object[] }>(ann.token, "chat.scheduledMessages.list", {})).scheduled_messages).toEqual([]);
   // The text is not lost.
   await laptop.channel(general);
-  await expect.poll(() => laptop.page.locator(".writer textarea").inputValue()).toBe("later then");
-  await laptop.page.locator(".writer textarea").fill("");
+  await expect.poll(() => laptop.area().textContent()).toBe("later then");
+  await laptop.area().fill("");
 });
 
 test("people are found with typos, and others see one's status and that one is not to be disturbed", async () => {

@@ -22,6 +22,8 @@ export function useShortcuts(onJump: () => void): void {
       first = undefined;
       const action = actionOf({ key: event.key, ctrlKey: event.ctrlKey, metaKey: event.metaKey, altKey: event.altKey, shiftKey: event.shiftKey, writing }, before, singleKeys.get());
       if (action === undefined) return;
+      // Over a selection in the composer it makes a link.
+      if (action === "jump" && writing && document.getSelection()?.isCollapsed === false) return;
       // What is open in front of everything has the keys; only the way elsewhere is open.
       if (document.querySelector("dialog[open]") !== null && action !== "jump") return;
       if (action === "first") {

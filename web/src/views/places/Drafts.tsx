@@ -1,5 +1,5 @@
 import { labelOf, useWorkspace } from "../../store/context";
-import { saveDraft } from "../../store/drafts";
+import { loadDraftLines, saveDraft } from "../../store/drafts";
 import { useDrafts } from "../../store/draftList";
 import type { Draft } from "../../store/draftList";
 import { goToLog } from "../../store/goto";
@@ -14,13 +14,13 @@ import { Frame, Nothing } from "./Frame";
 export function Drafts() {
   const drafts = useDrafts();
   const self = useWorkspace((state) => state.self?.id ?? "");
-  const [discarded, setDiscarded] = useState<Draft | undefined>(undefined);
+  const [discarded, setDiscarded] = useState<(Draft & { lines: ReturnType<typeof loadDraftLines> }) | undefined>(undefined);
   const discard = (draft: Draft) => {
-    setDiscarded(draft);
+    setDiscarded({ ...draft, lines: loadDraftLines(self, draft.key) });
     saveDraft(self, draft.key, "");
   };
   const undo = () => {
-    if (discarded) saveDraft(self, discarded.key, discarded.text);
+    if (discarded) saveDraft(self, discarded.key, discarded.text, discarded.lines);
     setDiscarded(undefined);
   };
   return (

@@ -1,4 +1,5 @@
 import { useCallback } from "react";
+import { namesOf } from "../../composer/meanings";
 import { Icon } from "../../components/Icon";
 import { labelOf, useSession, useWorkspace } from "../../store/context";
 import { loadDraft, saveDraft } from "../../store/drafts";
@@ -6,6 +7,7 @@ import { minute } from "../../store/minute";
 import { notify, notifyFailure } from "../../store/notice";
 import { useSignal } from "../../store/signal";
 import { t } from "../../strings";
+import { decodeText } from "../../text/compose";
 import { Mrkdwn } from "../../text/Mrkdwn";
 import { when } from "../../text/when";
 import type { ScheduledMessage } from "../../wire/types";
@@ -27,7 +29,7 @@ export function Scheduled() {
     session.places.unschedule(it.channel_id, it.id).then(() => {
       set((value ?? []).filter((other) => other.id !== it.id));
       // Nothing that was written is lost: it is a draft again, unless another one is there.
-      if (loadDraft(self, it.channel_id) === "") saveDraft(self, it.channel_id, it.text);
+      if (loadDraft(self, it.channel_id) === "") saveDraft(self, it.channel_id, decodeText(it.text, namesOf(session.state.get())));
       notify(t.places.scheduled.canceled);
     }, (thrown: unknown) => {
       notifyFailure(thrown);
