@@ -25,14 +25,13 @@ const SIGNS = /https?:\/\/[^\s<>|"`\ufffc]+|:([a-z0-9_+'-]+)(?:::skin-tone-([2-6
 /** What a piece of plain characters names, in its order. */
 export function meaningsIn(text: string, meanings: Meanings): Found[] {
   const found: Found[] = [];
-  let free = 0;
-  for (const match of text.matchAll(SIGNS)) {
+  const signs = new RegExp(SIGNS);
+  for (let match = signs.exec(text); match !== null; match = signs.exec(text)) {
     const from = match.index;
-    if (from < free || /[\p{L}\p{N}]/u.test(text[from - 1] ?? "")) continue;
-    const it = meaning(text, from, match, meanings);
-    if (it === undefined) continue;
-    found.push(it);
-    free = it.to;
+    const it = /[\p{L}\p{N}]/u.test(text[from - 1] ?? "") ? undefined : meaning(text, from, match, meanings);
+    // What begins nothing may have the beginning of something in it.
+    signs.lastIndex = it?.to ?? from + 1;
+    if (it !== undefined) found.push(it);
   }
   return found;
 }

@@ -108,6 +108,11 @@ test("names, addresses and emoji that were typed out become what they mean, but 
   });
 });
 
+test("an address is found behind something that only looks like one", () => {
+  const [line] = finish([plain("ahttps://x.org*https://y.org and :x:tada:")], { names: { users: [], channels: [] }, isEmoji: (name) => name === "tada" });
+  expect(line).toEqual({ kind: "text", spans: [text("ahttps://x.org*"), { type: "link", url: "https://y.org" }, text(" and :x:tada:")] });
+});
+
 test("an edit keeps the blocks that are not its text, and takes formatting away that went", () => {
   const block = { ...richTextOf([item("a")]), block_id: "b1" } as unknown as { type: string };
   const divider = { type: "divider" };

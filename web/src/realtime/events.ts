@@ -175,10 +175,10 @@ function messageOf(event: WireEvent): Message {
   return message as unknown as Message;
 }
 
-/** The content of `message`; what it does not speak of (thread, reactions) stays. */
+/** The content of `message`, which is told whole; what is none of it (thread, reactions) stays. */
 function edited(old: Message, message: Message): Message {
   if (message.subtype === "tombstone") return { ...keepThread(old), ...message };
-  const { edited: _, ...rest } = old;
+  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old as Message & { attachments?: unknown };
   return { ...rest, ...message };
 }
 
