@@ -107,6 +107,12 @@ impl Cx {
         self.app.deps.store.as_ref()
     }
 
+    /// Where the server is reached, without a slash at its end: what addresses in answers start with.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        self.app.site()
+    }
+
     /// Now, microseconds since 1970.
     #[must_use]
     pub fn now_us(&self) -> i64 {

@@ -156,7 +156,8 @@ impl Node {
             Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
         let queued = Arc::new(tokio::sync::Notify::new());
         run_jobs(&shards, &appender, &queued, (&clock, &metrics), &front);
-        write_paths(shards.into_iter().zip(items), publisher, &clock, &back)?;
+        let site = public_url(config, &url);
+        write_paths(shards.into_iter().zip(items), publisher, &clock, &site, &back)?;
 
         let deps = api::role::Deps {
             node,
@@ -363,12 +364,14 @@ fn write_paths(
     shards: impl Iterator<Item = (OpenedShard, mpsc::Receiver<api::appender::Item>)>,
     publisher: Publisher,
     clock: &Clock,
+    site: &str,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let (committed, batches) = mpsc::channel(BATCHES_MAX);
     let publisher = Arc::new(publisher);
     for (OpenedShard { log, store }, items) in shards {
-        write_path(Batcher::new(log, clock.clone(), committed.clone()), items, tasks)?;
+        let batcher = Batcher::new(log, clock.clone(), committed.clone()).reached_at(site);
+        write_path(batcher, items, tasks)?;
         let sweep = Arc::clone(&publisher).sweep(store.sweep(), tasks.drain().clone());
         tasks.spawn("sweep", OnEnd::Stop, sweep);
     }

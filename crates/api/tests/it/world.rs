@@ -153,7 +153,7 @@ impl World {
         let clock = Clock::manual(START_US);
         let (appender, items) = Appender::new();
         let (hand_on, committed) = mpsc::channel(4_096);
-        let batcher = Batcher::new(Box::new(log), clock.clone(), hand_on);
+        let batcher = Batcher::new(Box::new(log), clock.clone(), hand_on).reached_at(&config.public_url);
         tokio::spawn(async move { batcher.run(items).await.unwrap() });
         let admin = Arc::new(Calls::default());
         let presences = Arc::new(Presences::default());
