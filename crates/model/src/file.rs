@@ -75,6 +75,8 @@ pub struct Thumbnail {
     pub height: u32,
     /// Its format.
     pub format: Format,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// Format of a thumbnail.

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use api::{
     appender::{Appender, Batcher, WriteContext, WriteError},
+    blobs::Blobs,
     publish::{BATCHES_MAX, Journeys, Publisher},
 };
 use async_trait::async_trait;
 use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
-use model::NodeId;
+use model::{FileId, NodeId, WorkspaceId};
 use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Presence, Web};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use tokio::{
@@ -18,7 +19,7 @@ use tokio::{
     runtime::Handle,
     sync::mpsc,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     cli::say,
@@ -155,7 +156,9 @@ impl Node {
         let publisher =
             Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
         let queued = Arc::new(tokio::sync::Notify::new());
-        run_jobs(&shards, &appender, &queued, (&clock, &metrics), &front);
+        let blobs = open_blobs(config, &front)?;
+        let files: Arc<dyn jobs::Files> = Arc::new(JobFiles(Arc::clone(&blobs)));
+        run_jobs(&shards, &appender, &files, &queued, (&clock, &metrics), &front);
         let site = public_url(config, &url);
         write_paths(shards.into_iter().zip(items), publisher, &clock, &site, &back)?;
 
@@ -168,6 +171,7 @@ impl Node {
             adopt: Some(gateway.adopt()),
             journeys,
             jobs: Arc::clone(&queued),
+            blobs,
             clock: clock.clone(),
             metrics,
         };
@@ -219,6 +223,22 @@ impl Node {
             error!("some tasks did not end, stopping anyway");
         }
     }
+}
+
+/// The directory of files. What interrupted uploads left there is taken away beside the rest.
+fn open_blobs(config: &Config, tasks: &Tasks) -> anyhow::Result<Arc<Blobs>> {
+    let directory = config.files_directory();
+    let opened = Blobs::open(&directory);
+    let blobs = Arc::new(opened.with_context(|| format!("files.directory: {}", directory.display()))?);
+    let swept = Arc::clone(&blobs);
+    tasks.spawn("files sweep", OnEnd::Ignore, async move {
+        match swept.sweep().await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "leftovers of interrupted uploads were taken away"),
+            Err(error) => warn!(%error, "leftovers of interrupted uploads could not be looked for"),
+        }
+    });
+    Ok(blobs)
 }
 
 fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
@@ -338,10 +358,21 @@ impl jobs::Writer for JobWriter {
     }
 }
 
+/// The bytes of files, for jobs.
+struct JobFiles(Arc<Blobs>);
+
+#[async_trait]
+impl jobs::Files for JobFiles {
+    async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), String> {
+        self.0.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
+    }
+}
+
 /// The queue of each shard has a runner of its own.
 fn run_jobs(
     shards: &[OpenedShard],
     appender: &Appender,
+    files: &Arc<dyn jobs::Files>,
     queued: &Arc<tokio::sync::Notify>,
     (clock, metrics): (&Clock, &Metrics),
     tasks: &Tasks,
@@ -351,6 +382,7 @@ fn run_jobs(
         let deps = jobs::Deps {
             store: Arc::clone(&shard.store),
             writer: Arc::new(JobWriter(appender.clone())),
+            files: Arc::clone(files),
             queued: Arc::clone(queued),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -435,6 +467,10 @@ fn api_config(config: &Config, url: &str) -> api::role::Config {
             ..HttpLimits::default()
         },
         forwarded_hops: config.http.forwarded_hops,
+        files: api::role::FileLimits {
+            bytes_max: config.files.bytes_max,
+            workspace_bytes_max: config.files.workspace_bytes_max,
+        },
         version: env!("CARGO_PKG_VERSION"),
     }
 }

@@ -68,7 +68,7 @@ fn put_image(object: &mut Object, workspace: WorkspaceId, file: &File, site: &st
     let Some(image) = &file.image else { return };
     for thumbnail in &image.thumbnails {
         let key = format!("thumb_{}", thumbnail.edge);
-        object.put(&key, &format!("{site}/files/{workspace}/{}/{}", file.id, thumbnail.blob()));
+        object.put(&key, &format!("{site}/files/{workspace}/{}/thumb/{}", file.id, thumbnail.blob()));
         if thumbnail.edge >= SIZED_EDGE_MIN {
             object.put(&format!("{key}_w"), &thumbnail.width).put(&format!("{key}_h"), &thumbnail.height);
         }

@@ -124,7 +124,7 @@ pub(crate) struct World {
     pub(crate) bot: Person,
     pub(crate) app_id: AppId,
     pub(crate) app_token: String,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// Somebody with a token that may do everything.
@@ -166,6 +166,7 @@ impl World {
             adopt: None,
             journeys: Journeys::default(),
             jobs: Arc::default(),
+            blobs: Arc::new(api::blobs::Blobs::open(&folder.path().join("files")).unwrap()),
             clock: clock.clone(),
             metrics: Metrics::default(),
         };
@@ -188,7 +189,7 @@ impl World {
             bot: nobody,
             app_id: AppId::from_random(0xa44),
             app_token: String::new(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -292,6 +293,7 @@ impl World {
         let deps = jobs::Deps {
             store: Arc::clone(&self.app.deps.store),
             writer: Arc::new(Writer(self.appender.clone())),
+            files: Arc::new(Bytes(Arc::clone(&self.app.deps.blobs))),
             queued: Arc::clone(&self.app.deps.jobs),
             clock: self.clock.clone(),
             metrics: jobs::metrics::JobsMetrics::default(),
@@ -349,6 +351,15 @@ impl RunningJobs {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
+    }
+}
+
+struct Bytes(Arc<api::blobs::Blobs>);
+
+#[async_trait]
+impl jobs::Files for Bytes {
+    async fn delete_all(&self, workspace: WorkspaceId, file: model::FileId) -> Result<(), String> {
+        self.0.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
     }
 }
 

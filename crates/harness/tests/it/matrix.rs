@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use server::config::Config;
 use store::{NewCredential, SecretHash, Write, WriteKind};
 
-use crate::workspaces::add_workspace;
+use crate::{files::upload, workspaces::add_workspace};
 
 /// How a method is called.
 enum Row {
@@ -92,6 +92,12 @@ fn row(method: &str) -> Option<Row> {
         }
         "dnd.setSnooze" => Own(&[("num_minutes", "1")]),
         "dnd.teamInfo" => Person(&[("users", "USER")]),
+        "files.completeUploadExternal" => Channel(&[("channel_id", "CHANNEL"), ("files", "FILES")]),
+        "files.delete" | "files.info" | "files.revokePublicURL" | "files.sharedPublicURL" => {
+            Channel(&[("file", "FILE")])
+        }
+        "files.getUploadURLExternal" => Own(&[("filename", "a.txt"), ("length", "5")]),
+        "files.list" => Channel(&[("channel", "CHANNEL")]),
         "parlance.journey" => Channel(&[("channel", "CHANNEL"), ("ts", "TS")]),
         "parlance.signout" => Ends,
         "pins.add" | "pins.remove" | "reactions.get" => {
@@ -124,6 +130,8 @@ struct Words {
     bot: String,
     email: String,
     later: String,
+    file: String,
+    files: String,
 }
 
 impl Words {
@@ -135,6 +143,8 @@ impl Words {
             "BOT" => &self.bot,
             "EMAIL" => &self.email,
             "LATER" => &self.later,
+            "FILE" => &self.file,
+            "FILES" => &self.files,
             other => other,
         };
         row.iter().map(|(name, value)| (*name, word(value))).collect()
@@ -151,6 +161,9 @@ impl Canaries {
         }
     }
 }
+
+/// What has canaries.
+const CANARIES: [&str; 8] = ["name", "topic", "text", "reply", "purpose", "direct", "file", "direct-file"];
 
 /// A token that only the store can make: of a bot without scopes, or one that has expired.
 async fn add_token(config: &Config, workspace: WorkspaceId, credential: NewCredential) -> Result<()> {
@@ -199,8 +212,9 @@ async fn everybody_is_refused_what_they_may_not_have_and_learns_nothing() -> Res
 
     // A private channel and a DM, with canaries in all that they have.
     let canary = |what: &str| format!("{what}{}", &uuid::Uuid::new_v4().simple().to_string()[..20]);
-    let canaries = Canaries(["name", "topic", "text", "reply", "purpose", "direct"].map(canary).to_vec());
-    let [name, topic, text, reply, purpose, direct_text] = canaries.0.clone().try_into().expect("six");
+    let canaries = Canaries(CANARIES.map(canary).to_vec());
+    let [name, topic, text, reply, purpose, direct_text, file_name, direct_file_name] =
+        canaries.0.clone().try_into().expect("eight");
     let made = ann.ok("conversations.create", &[("name", &name), ("is_private", "true")]).await?;
     let private = made["channel"]["id"].as_str().context("channel")?.to_owned();
     let removed_id = server.seed.people[1].id.clone();
@@ -224,6 +238,16 @@ async fn everybody_is_refused_what_they_may_not_have_and_learns_nothing() -> Res
     let direct = direct["channel"]["id"].as_str().context("DM")?.to_owned();
     let direct_ts = ann.post(&direct, &direct_text).await?;
 
+    // Files of both, with canaries for names.
+    let mut files = Vec::new();
+    for (channel, name) in [(&private, &file_name), (&direct, &direct_file_name)] {
+        files.push(
+            upload(&ann, &format!("{name}.txt"), name.as_bytes(), &[("channel_id", channel)]).await?.id,
+        );
+    }
+    let [file, direct_file] = files.try_into().expect("two");
+    let of = |file: &str| json!([{ "id": file }]).to_string();
+
     let later = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() + 3_600;
     let there = Words {
         channel: private,
@@ -232,13 +256,18 @@ async fn everybody_is_refused_what_they_may_not_have_and_learns_nothing() -> Res
         bot: server.seed.bot.bot_id.clone(),
         email: server.seed.people[0].email.clone(),
         later: later.to_string(),
+        files: of(&file),
+        file,
     };
-    let in_direct = Words { channel: direct, ts: direct_ts, ..there.clone() };
+    let in_direct =
+        Words { channel: direct, ts: direct_ts, files: of(&direct_file), file: direct_file, ..there.clone() };
     let nowhere = Words {
         channel: "C000000000000".to_owned(),
         user: "U000000000000".to_owned(),
         bot: "B000000000000".to_owned(),
         email: "nobody@example.org".to_owned(),
+        file: "F000000000000".to_owned(),
+        files: of("F000000000000"),
         ..there.clone()
     };
     let no_channel = Words { user: there.user.clone(), ..nowhere.clone() };

@@ -66,7 +66,7 @@ fn delete(id: FileId, user: UserId) -> WriteKind {
 }
 
 fn image() -> Image {
-    let thumbnail = Thumbnail { edge: 64, width: 64, height: 64, format: Format::Png };
+    let thumbnail = Thumbnail { edge: 64, width: 64, height: 64, format: Format::Png, bytes: 9 };
     Image { width: 640, height: 480, tiny: Some("AA".to_owned()), thumbnails: vec![thumbnail] }
 }
 

@@ -141,7 +141,7 @@ pub(crate) const SITE: &str = "https://chat.example.org";
 pub(crate) const FILE: FileId = FileId::from_random(0xf11e);
 
 pub(crate) fn file() -> File {
-    let thumbnail = |edge, width, height, format| model::Thumbnail { edge, width, height, format };
+    let thumbnail = |edge, width, height, format| model::Thumbnail { edge, width, height, format, bytes: 99 };
     let thumbnails =
         vec![thumbnail(64, 64, 64, model::Format::Jpeg), thumbnail(360, 360, 270, model::Format::Png)];
     File {
