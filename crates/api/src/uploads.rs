@@ -195,7 +195,7 @@ pub async fn note(
         sha256: written.sha256,
         mime: kind.mime,
         filetype: kind.filetype,
-        thumbnails: false,
+        thumbnails: kind.picture,
         quota: app.config.files.workspace_bytes_max,
     };
     app.write(workspace, WriteKind::StoreUpload(Box::new(stored)), WriteContext::default()).await?;

@@ -1,7 +1,7 @@
 //! What each kind of job does.
 
 use async_trait::async_trait;
-use model::{ChannelId, FileId, ScheduledId, UserId, WorkspaceId};
+use model::{ChannelId, FileId, Image, ScheduledId, UserId, WorkspaceId};
 use serde::Deserialize;
 use store::{Done, Job, Refusal, Write, WriteKind, job_kinds};
 use tracing::warn;
@@ -24,6 +24,21 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// Why it may succeed later.
     async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), String>;
+
+    /// Makes the thumbnails of a picture, if they are still to be made.
+    ///
+    /// # Errors
+    /// Why it may succeed later.
+    async fn picture(&self, workspace: WorkspaceId, file: FileId) -> Result<Option<Picture>, String>;
+}
+
+/// What was found out about a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// What it is like; `None`: it cannot be read.
+    pub image: Option<Image>,
+    /// The conversations that have it.
+    pub channels: Vec<ChannelId>,
 }
 
 /// What handlers work with.
@@ -91,6 +106,9 @@ pub async fn handle(ports: Ports<'_>, job: &Job) -> Outcome {
         job_kinds::EXPIRE_UPLOAD => {
             return of_file(job, async |file| expire_upload(ports, job, file).await).await;
         }
+        job_kinds::MAKE_THUMBNAILS => {
+            return of_file(job, async |file| make_thumbnails(ports, job, file).await).await;
+        }
         job_kinds::DELETE_BYTES => {
             return of_file(job, async |file| delete_bytes(ports, job, file).await).await;
         }
@@ -129,6 +147,24 @@ async fn expire_upload(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
         Ok(_) => delete_bytes(ports, job, file).await,
         // It was completed meanwhile.
         Err(WriteFailed::Refused(Refusal::FileNotFound)) => Outcome::Done,
+        Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
+        Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
+    }
+}
+
+/// Makes thumbnails, and notes what the picture is like. Of a file that was deleted meanwhile nothing stays.
+async fn make_thumbnails(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
+    let Picture { image, channels } = match ports.files.picture(job.workspace, file).await {
+        Ok(Some(picture)) => picture,
+        Ok(None) => return Outcome::Done,
+        Err(reason) => return Outcome::Again(reason),
+    };
+    let kind = WriteKind::SetImage { file, image, channels };
+    match ports.writer.write(Write { workspace: job.workspace, kind }).await {
+        Ok(_) => Outcome::Done,
+        Err(WriteFailed::Refused(Refusal::FileDeleted | Refusal::FileNotFound)) => {
+            delete_bytes(ports, job, file).await
+        }
         Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
         Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
     }

@@ -361,6 +361,9 @@ impl jobs::Files for Bytes {
     async fn delete_all(&self, workspace: WorkspaceId, file: model::FileId) -> Result<(), String> {
         self.0.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
     }
+    async fn picture(&self, _: WorkspaceId, _: model::FileId) -> Result<Option<jobs::Picture>, String> {
+        Err("thumbnails are made by the binary".to_owned())
+    }
 }
 
 struct Writer(Appender);

@@ -17,8 +17,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jobs::{Config, Deps, Files, WriteFailed, Writer, attempt::Patience, metrics::JobsMetrics};
-use model::{ChannelId, Draft, FileId, JobId, MessageText, Role, ScheduledId, UserId, WorkspaceId};
+use jobs::{Config, Deps, Files, Picture, WriteFailed, Writer, attempt::Patience, metrics::JobsMetrics};
+use model::{ChannelId, Draft, FileId, Image, JobId, MessageText, Role, ScheduledId, UserId, WorkspaceId};
 use runtime::Clock;
 use store::{
     By, CompletedFile, Done, Log, NewJob, NewPerson, NewUpload, Store, StoredUpload, Write, WriteKind,
@@ -70,6 +70,9 @@ impl Files for World {
         }
         self.deleted.lock().unwrap().push(file);
         Ok(())
+    }
+    async fn picture(&self, _: WorkspaceId, _: FileId) -> Result<Option<Picture>, String> {
+        Ok(Some(Picture { image: Some(Image { width: 7, ..Image::default() }), channels: Vec::new() }))
     }
 }
 
@@ -296,13 +299,13 @@ async fn a_runner_that_is_gone_leaves_its_job_to_another() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn an_upload_that_is_not_completed_is_forgotten_with_its_bytes() {
-    let world = World::new().await;
-    let file = FileId::from_raw(1);
+const OWNER: By = By { user: ANN, role: Role::PrimaryOwner };
+
+/// A file whose bytes are there and that is not complete; it has a minute.
+async fn announce(world: &World, id: FileId, thumbnails: bool) {
     let upload = NewUpload {
-        id: file,
-        by: By { user: ANN, role: Role::PrimaryOwner },
+        id,
+        by: OWNER,
         name: "a".to_owned(),
         alt_text: String::new(),
         filetype: String::new(),
@@ -315,31 +318,54 @@ async fn an_upload_that_is_not_completed_is_forgotten_with_its_bytes() {
     };
     world.ok(WriteKind::BeginUpload(Box::new(upload))).await;
     let stored = StoredUpload {
-        id: file,
+        id,
         blob: "b".to_owned(),
         size: 5,
         sha256: [0; 32],
-        mime: "text/plain".to_owned(),
-        filetype: "text".to_owned(),
-        thumbnails: false,
+        mime: "image/png".to_owned(),
+        filetype: "png".to_owned(),
+        thumbnails,
         quota: 0,
     };
     world.ok(WriteKind::StoreUpload(Box::new(stored))).await;
+}
+
+fn complete(id: FileId) -> WriteKind {
+    WriteKind::CompleteUpload {
+        by: OWNER,
+        files: vec![CompletedFile { id, title: None, alt_text: None, job: JobId::from_raw(9) }],
+        shares: Vec::new(),
+        public_without_membership: false,
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_completed_is_forgotten_with_its_bytes() {
+    let world = World::new().await;
+    let file = FileId::from_raw(1);
+    announce(&world, file, false).await;
     // Its bytes cannot be taken away at first: the job runs again, and the row is gone already.
     world.unreachable.store(1, Ordering::Relaxed);
     let running = world.run(PATIENCE);
     world.at(61);
     until(async || running.metrics.failed.get() == 1).await;
-    let complete = WriteKind::CompleteUpload {
-        by: By { user: ANN, role: Role::PrimaryOwner },
-        files: vec![CompletedFile { id: file, title: None, alt_text: None, job: JobId::from_raw(9) }],
-        shares: Vec::new(),
-        public_without_membership: false,
-    };
-    let gone = world.write(Write { workspace: WS, kind: complete }).await;
+    let gone = world.write(Write { workspace: WS, kind: complete(file) }).await;
     assert_eq!(gone, Err(WriteFailed::Refused(store::Refusal::FileNotFound)));
     world.at(80);
     until(async || world.deleted.lock().unwrap().contains(&file)).await;
+    until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_picture_gets_thumbnails_once_it_is_complete() {
+    let world = World::new().await;
+    let file = FileId::from_raw(1);
+    announce(&world, file, true).await;
+    let running = world.run(PATIENCE);
+    world.ok(complete(file)).await;
+    let image = async || world.store.file(WS, file, None).await.unwrap().unwrap().file.image;
+    until(async || image().await.is_some_and(|image| image.width == 7)).await;
     until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
     running.stop().await;
 }
