@@ -9,8 +9,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use model::{FileId, WorkspaceId};
-use store::{SecretHash, StoredUpload, Upload, WriteKind};
+use model::{FileId, JobId, Principal, WorkspaceId};
+use store::{By, NewUpload, SecretHash, StoredUpload, Upload, WriteKind};
 use tracing::{error, info};
 
 use crate::{
@@ -21,6 +21,9 @@ use crate::{
     errors::Failure,
     file_kind, random,
 };
+
+/// How long an announced file may take to be complete, seconds.
+pub const LIFE_S: i64 = 24 * 3_600;
 
 /// What a capability's address names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +160,9 @@ async fn store<E>(
     let blob = blob_name()?;
     let written = app.deps.blobs.write((workspace, file, &blob), bytes, upload.length).await?;
     let noted = if written.size == upload.length {
-        note(app, workspace, file, upload, (&blob, &written)).await.map_err(Refused::from)
+        let snippet = upload.snippet.then_some(upload.filetype.as_str());
+        let noted = note(app, workspace, file, (&upload.name, snippet), (&blob, &written)).await;
+        noted.map_err(Refused::from)
     } else {
         let (size, length) = (written.size, upload.length);
         Err(Refused(StatusCode::BAD_REQUEST, format!("these are {size} bytes, {length} were announced")))
@@ -172,7 +177,7 @@ async fn store<E>(
     noted.map(|()| written.size)
 }
 
-/// Notes that bytes are there.
+/// Notes that bytes are there; the file may get another name with that.
 ///
 /// # Errors
 /// `file_not_found`: it was completed or forgotten meanwhile; `storage_limit_reached`.
@@ -180,16 +185,17 @@ pub async fn note(
     app: &App,
     workspace: WorkspaceId,
     file: FileId,
-    upload: &Upload,
+    (name, snippet): (&str, Option<&str>),
     (blob, written): (&str, &Written),
 ) -> Result<(), Failure> {
-    let kind = if upload.snippet {
-        file_kind::of_snippet(&upload.filetype)
-    } else {
-        file_kind::of(&upload.name, &written.head)
+    let kind = match snippet {
+        Some(filetype) => file_kind::of_snippet(filetype),
+        None => file_kind::of(name, &written.head),
     };
     let stored = StoredUpload {
         id: file,
+        name: Some(name.to_owned()),
+        snippet: snippet.is_some(),
         blob: blob.to_owned(),
         size: written.size,
         sha256: written.sha256,
@@ -208,6 +214,91 @@ pub async fn note(
 /// No randomness.
 pub fn blob_name() -> Result<String, Failure> {
     Ok(format!("{:016x}", random::number()?))
+}
+
+/// A file that came with a form: announced and written, but not noted yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The file.
+    pub id: FileId,
+    /// Its name in the form.
+    pub name: Option<String>,
+    /// What its bytes are called below its folder.
+    pub blob: String,
+    /// Its bytes.
+    pub written: Written,
+}
+
+/// Takes the file of a form. `length_max` is how long the request says that it is; 0: it does not.
+///
+/// # Errors
+/// `file_upload_size_restricted`, `storage_limit_reached`, `service_unavailable` (the disk is full), `request_timeout`.
+pub async fn receive_part(
+    app: &App,
+    principal: &Principal,
+    part: multer::Field<'static>,
+    length_max: u64,
+) -> Result<Received, Failure> {
+    let name = part.file_name().map(str::to_owned);
+    let id = announce(app, principal, length_max.min(app.config.files.bytes_max)).await?;
+    let (blob, written) = write(app, principal.workspace, id, part).await?;
+    Ok(Received { id, name, blob, written })
+}
+
+/// Takes bytes that are there already, as [`receive_part`].
+///
+/// # Errors
+/// As [`receive_part`].
+pub async fn receive_bytes(app: &App, principal: &Principal, bytes: Vec<u8>) -> Result<Received, Failure> {
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let id = announce(app, principal, length).await?;
+    let bytes = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(bytes))]);
+    let (blob, written) = write(app, principal.workspace, id, bytes).await?;
+    Ok(Received { id, name: None, blob, written })
+}
+
+/// Announces a file that the server itself has the bytes of. It is forgotten if it is not completed.
+async fn announce(app: &App, principal: &Principal, length: u64) -> Result<FileId, Failure> {
+    let id = FileId::from_random(random::number()?);
+    let user = principal.user.ok_or("not_allowed_token_type")?;
+    let upload = NewUpload {
+        id,
+        by: By { user, role: principal.role },
+        name: "Untitled".to_owned(),
+        alt_text: String::new(),
+        filetype: String::new(),
+        snippet: false,
+        length,
+        secret: None,
+        expires: app.deps.clock.now_us().saturating_add(LIFE_S * 1_000_000),
+        job: JobId::from_random(random::number()?),
+        quota: app.config.files.workspace_bytes_max,
+    };
+    let kind = WriteKind::BeginUpload(Box::new(upload));
+    app.write(principal.workspace, kind, WriteContext::default()).await?;
+    Ok(id)
+}
+
+async fn write<E>(
+    app: &App,
+    workspace: WorkspaceId,
+    id: FileId,
+    bytes: impl Stream<Item = Result<Bytes, E>>,
+) -> Result<(String, Written), Failure> {
+    let blob = blob_name()?;
+    let written = app.deps.blobs.write((workspace, id, &blob), bytes, app.config.files.bytes_max).await;
+    let written = written.map_err(|failed| match failed {
+        BlobError::TooLong { .. } => Failure::new("file_upload_size_restricted"),
+        BlobError::Full => {
+            Failure::with_message("service_unavailable", "the server's disk is full: nothing was written")
+        }
+        BlobError::BrokeOff => Failure::with_message("request_timeout", "the body broke off"),
+        BlobError::Missing | BlobError::Failed(_) => {
+            error!(error = %failed, "an upload failed");
+            Failure::new("internal_error")
+        }
+    })?;
+    Ok((blob, written))
 }
 
 #[cfg(test)]

@@ -652,6 +652,10 @@ pub struct NewUpload {
 pub struct StoredUpload {
     /// Of which file.
     pub id: FileId,
+    /// The file's name, if it is another than was announced.
+    pub name: Option<String>,
+    /// It is a snippet.
+    pub snippet: bool,
     /// What they are called below the file's folder.
     pub blob: String,
     /// How many.

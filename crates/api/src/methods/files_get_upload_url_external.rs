@@ -2,10 +2,8 @@ use model::{File, FileId, JobId};
 use store::{NewUpload, SecretHash, WriteKind};
 use wire::{file::upload_address, file_types};
 
-use crate::{call::Cx, errors::Failure, file_kind, random, reply::Reply};
+use crate::{call::Cx, errors::Failure, file_kind, random, reply::Reply, uploads};
 
-/// How long an announced file may take to be complete, seconds.
-pub(super) const UPLOAD_LIFE_S: i64 = 24 * 3_600;
 /// Longest snippet, bytes; Slack's limit.
 const SNIPPET_BYTES_MAX: u64 = 1 << 20;
 
@@ -40,7 +38,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         filetype: snippet_type.unwrap_or_default(),
         length,
         secret: Some(SecretHash::of(&secret)),
-        expires: cx.now_us().saturating_add(UPLOAD_LIFE_S * 1_000_000),
+        expires: cx.now_us().saturating_add(uploads::LIFE_S * 1_000_000),
         job: JobId::from_random(random::number()?),
         quota: cx.app.config.files.workspace_bytes_max,
     };

@@ -617,3 +617,129 @@ async fn bytes_that_nobody_needs_any_more_are_taken_away() {
     assert!(there(&kept));
     assert_eq!(world.app.deps.store.due_jobs(i64::MAX, 10).await.unwrap(), []);
 }
+
+/// A form with a file, as SDKs send it.
+fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
+    let mut body = b"\r\n".to_vec();
+    for (name, value) in fields {
+        body.extend(
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    if let Some((name, bytes)) = file {
+        let head =
+            format!("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        body.extend(head.bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--b--\r\n");
+    body
+}
+
+async fn post_form(world: &World, token: Option<&str>, kind: &str, body: Vec<u8>) -> Value {
+    let mut request = Request::post("/api/files.upload").header("content-type", kind);
+    request = request.header("content-length", body.len());
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    world.send(request.body(Body::from(body)).unwrap()).await.json()
+}
+
+#[tokio::test]
+async fn the_method_that_slack_gave_up_takes_files_and_texts() {
+    let world = World::new().await;
+    let general = world.general.to_string();
+    let multipart = "multipart/form-data; boundary=b";
+    // Larger than any other body may be.
+    let large: Vec<u8> = (0..3_000_000u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let fields = [("channels", general.as_str()), ("initial_comment", "see"), ("title", "Large")];
+    let answer =
+        post_form(&world, Some(&world.bob.token), multipart, form(&fields, Some(("large.bin", &large))))
+            .await;
+    let file = &answer["file"];
+    assert_eq!(
+        (&file["name"], &file["title"], &file["size"]),
+        (&json!("large.bin"), &json!("Large"), &json!(3_000_000))
+    );
+    assert_eq!((&file["channels"], &file["mode"]), (&json!([general]), &json!("hosted")));
+    assert_eq!(get(&world, &world.bob, path(&file["url_private"]), &[]).await.bytes, large);
+    let page = world.call(&world.eve, "conversations.history", json!({ "channel": general })).await;
+    assert_eq!(
+        (&page["messages"][0]["text"], &page["messages"][0]["files"][0]["id"]),
+        (&json!("see"), &file["id"])
+    );
+    // The token in the form, before the file; a name that comes after it.
+    let mut late = form(&[("token", &world.bob.token)], Some(("x", PNG)));
+    late.truncate(late.len() - b"--b--\r\n".len());
+    late.extend_from_slice(&form(&[("filename", "plan.png")], None)[2..]);
+    let answer = post_form(&world, None, multipart, late).await;
+    assert_eq!((&answer["file"]["name"], &answer["file"]["filetype"]), (&json!("plan.png"), &json!("png")));
+    // Content: a snippet, also of bytes that are no text, then a file.
+    let urlencoded = "application/x-www-form-urlencoded";
+    for (body, mode, filetype, bytes) in [
+        ("content=fn+main&filename=main.rs", "snippet", "rust", b"fn main".as_slice()),
+        ("content=x%3D1&filetype=python", "snippet", "python", b"x=1"),
+        ("content=x&filetype=nonsense", "snippet", "text", b"x"),
+        ("content=%ff%fe%00&filename=a.bin", "hosted", "binary", b"\xff\xfe\0"),
+    ] {
+        let answer = post_form(&world, Some(&world.bob.token), urlencoded, body.into()).await;
+        let file = &answer["file"];
+        assert_eq!((&file["mode"], &file["filetype"]), (&json!(mode), &json!(filetype)), "{body}: {answer}");
+        assert_eq!(get(&world, &world.bob, path(&file["url_private"]), &[]).await.bytes, bytes, "{body}");
+    }
+    let made = world
+        .call(&world.bob, "files.upload", json!({ "content": "text", "title": "T", "channels": general }))
+        .await;
+    assert_eq!((&made["file"]["title"], &made["file"]["name"]), (&json!("T"), &json!("Untitled")));
+}
+
+#[tokio::test]
+async fn what_cannot_be_uploaded_in_one_call_is_refused() {
+    let world = World::with(api::role::Config {
+        rate_limits: api::role::RateLimits::Off,
+        files: api::role::FileLimits { bytes_max: 1_000, workspace_bytes_max: 0 },
+        ..config()
+    })
+    .await;
+    let multipart = "multipart/form-data; boundary=b";
+    let bob = Some(world.bob.token.as_str());
+    let whole = || form(&[], Some(("a", b"x")));
+    let code = async |token: Option<&str>, kind: &str, body| {
+        post_form(&world, token, kind, body).await["error"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(code(None, multipart, whole()).await, "not_authed");
+    assert_eq!(code(Some("xoxp-x"), multipart, whole()).await, "invalid_auth");
+    let late = [
+        form(&[], Some(("a", b"x")))[..].strip_suffix(b"--b--\r\n").unwrap(),
+        &form(&[("token", &world.bob.token)], None)[2..],
+    ]
+    .concat();
+    assert_eq!(
+        code(None, multipart, late).await,
+        "not_authed",
+        "nothing is taken before its sender is known"
+    );
+    assert_eq!(code(bob, multipart, form(&[], None)).await, "no_file_data");
+    assert_eq!(
+        code(bob, multipart, form(&[], Some(("a", &[0; 1_001])))).await,
+        "file_upload_size_restricted"
+    );
+    assert_eq!(code(bob, multipart, whole()[..40].to_vec()).await, "invalid_form_data");
+    assert_eq!(code(bob, "multipart/form-data", whole()).await, "invalid_form_data");
+    let two = [whole().strip_suffix(b"--b--\r\n").unwrap(), &whole()[2..]].concat();
+    assert_eq!(code(bob, multipart, two).await, "invalid_form_data");
+    for (args, expect) in [
+        (json!({}), "no_file_data"),
+        (json!({ "content": "" }), "no_file_data"),
+        (json!({ "content": "x", "channels": "nowhere" }), "channel_not_found"),
+        (json!({ "content": "x", "channels": world.private().await }), "channel_not_found"),
+        (
+            json!({ "content": "x", "channels": world.general.to_string(), "thread_ts": "x" }),
+            "invalid_thread_ts",
+        ),
+    ] {
+        assert_eq!(world.refused(&world.eve, "files.upload", args.clone()).await, expect, "{args}");
+    }
+    assert_eq!(world.call(&world.eve, "files.list", json!({})).await["files"], json!([]));
+}

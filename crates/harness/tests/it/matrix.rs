@@ -97,6 +97,7 @@ fn row(method: &str) -> Option<Row> {
             Channel(&[("file", "FILE")])
         }
         "files.getUploadURLExternal" => Own(&[("filename", "a.txt"), ("length", "5")]),
+        "files.upload" => Channel(&[("channels", "CHANNEL"), ("content", "x")]),
         "files.list" => Channel(&[("channel", "CHANNEL")]),
         "parlance.journey" => Channel(&[("channel", "CHANNEL"), ("ts", "TS")]),
         "parlance.signout" => Ends,

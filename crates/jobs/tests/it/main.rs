@@ -319,6 +319,8 @@ async fn announce(world: &World, id: FileId, thumbnails: bool) {
     world.ok(WriteKind::BeginUpload(Box::new(upload))).await;
     let stored = StoredUpload {
         id,
+        name: None,
+        snippet: false,
         blob: "b".to_owned(),
         size: 5,
         sha256: [0; 32],

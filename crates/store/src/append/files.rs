@@ -50,16 +50,29 @@ pub(super) async fn begin(batch: &mut Batch<'_>, workspace: WorkspaceId, upload:
 
 /// Notes that the bytes of a file are there. Until it is complete they may come again.
 pub(super) async fn store(batch: &mut Batch<'_>, workspace: WorkspaceId, upload: StoredUpload) -> Decided {
-    let StoredUpload { id, blob, size, sha256, mime, filetype, thumbnails, quota } = upload;
+    let StoredUpload { id, name, snippet, blob, size, sha256, mime, filetype, thumbnails, quota } = upload;
     let known = batch.file(workspace, id).await?.ok_or(Refusal::FileNotFound)?;
     if !matches!(known.state, State::Announced | State::Stored) {
         return Err(Refusal::FileNotFound.into());
     }
     take_room(batch, workspace, known.file.size, size, quota).await?;
     let sql = "UPDATE files SET state = $3, blob = $4, bytes = $5, sha256 = $6, mime = $7, filetype = $8, \
-               thumbnails = $9, revision = revision + 1 WHERE workspace = $1 AND id = $2";
+               thumbnails = $9, name = coalesce($10, name), title = coalesce($10, title), snippet = $11, \
+               revision = revision + 1 WHERE workspace = $1 AND id = $2";
     let pending = if thumbnails { codec::THUMBNAILS_PENDING } else { 0 };
-    let row = params![workspace, id, State::Stored, blob, size, sha256.as_slice(), mime, filetype, pending];
+    let row = params![
+        workspace,
+        id,
+        State::Stored,
+        blob,
+        size,
+        sha256.as_slice(),
+        mime,
+        filetype,
+        pending,
+        name,
+        snippet
+    ];
     batch.execute(sql, row.into()).await?;
     Ok(Done::Ok)
 }

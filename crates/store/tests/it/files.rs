@@ -38,6 +38,8 @@ fn upload(id: FileId, user: UserId, length: u64) -> NewUpload {
 fn stored(id: FileId, size: u64) -> StoredUpload {
     StoredUpload {
         id,
+        name: None,
+        snippet: false,
         blob: "first".to_owned(),
         size,
         sha256: [7; 32],
@@ -373,6 +375,7 @@ async fn lists_have_what_the_viewer_may_see() {
     let begin = NewUpload { filetype: "rust".to_owned(), snippet: true, ..upload(three, BO, 5) };
     world.ok(WriteKind::BeginUpload(Box::new(begin))).await;
     let text = StoredUpload {
+        snippet: true,
         mime: "text/plain".to_owned(),
         filetype: "rust".to_owned(),
         thumbnails: false,
