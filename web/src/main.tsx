@@ -4,6 +4,7 @@ import "./styles/base.css";
 import "./styles/door.css";
 import "./styles/workspace.css";
 import "./styles/messages.css";
+import "./styles/content.css";
 import "./styles/composer.css";
 import "./styles/overlays.css";
 import { App } from "./views/App";

@@ -1,3 +1,5 @@
+import { content } from "./content";
+
 const people = (names: string[], rest: number): string => {
   if (rest > 0) return `${names.join(", ")} and ${rest} more`;
   if (names.length < 2) return names[0] ?? "";
@@ -5,6 +7,7 @@ const people = (names: string[], rest: number): string => {
 };
 
 export const en = {
+  ...content,
   app: "Parlance",
   loading: "Loading…",
   close: "Close",

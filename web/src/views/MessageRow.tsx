@@ -14,10 +14,11 @@ import { minute } from "../store/minute";
 import { sameItems, useSignal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
-import { Emoji, Mrkdwn } from "../text/Mrkdwn";
+import { Emoji } from "../text/Mrkdwn";
 import { ago, clockTime, dayName, fullTime } from "../text/time";
 import type { Message, Reaction, User } from "../wire/types";
 import { tsToMs } from "../wire/types";
+import { MessageContent } from "./MessageContent";
 import { PersonCard } from "./PersonCard";
 import { sameItem } from "./items";
 import type { Item } from "./items";
@@ -136,7 +137,7 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
         ) : gone ? (
           <p className="text faint">{t.message.deleted}</p>
         ) : (
-          <Mrkdwn text={message.text ?? ""} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
+          <MessageContent message={message} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
         )}
         {message.reactions && <Reactions channel={channel} message={message} reactions={message.reactions} canWrite={canWrite} />}
         {onThread && message.reply_count ? <ThreadLink message={message} onOpen={() => onThread(message.ts)} /> : null}
@@ -298,7 +299,7 @@ function Actions({ message, channel, mine, canWrite, onEdit, onThread }: { messa
         <Dialog title={t.message.deleteTitle} onClose={() => setDeleting(false)}>
           <p className="dialog-lead">{t.message.deleteLead}</p>
           <div className="dialog-preview">
-            <Mrkdwn text={message.text ?? ""} />
+            <MessageContent message={message} />
           </div>
           <div className="dialog-buttons">
             <button type="button" className="button" onClick={() => setDeleting(false)}>

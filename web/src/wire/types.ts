@@ -92,6 +92,17 @@ export interface Message {
   inviter?: string;
   root?: Message;
   bot_profile?: { name?: string };
+  /** What apps send, as they sent it: read by `text/blocks.ts` and `text/attachments.ts`. */
+  blocks?: unknown;
+  attachments?: unknown;
+  icons?: { emoji?: string };
+  /** Channels that it is pinned to: its own, or none. */
+  pinned_to?: string[];
+  topic?: string;
+  purpose?: string;
+  /** Of the notice that a channel has a new name. */
+  name?: string;
+  old_name?: string;
 }
 
 /** What an event carries beside Slack's fields. */
