@@ -5,6 +5,7 @@ import "./styles/door.css";
 import "./styles/workspace.css";
 import "./styles/messages.css";
 import "./styles/content.css";
+import "./styles/reading.css";
 import "./styles/composer.css";
 import "./styles/overlays.css";
 import { App } from "./views/App";

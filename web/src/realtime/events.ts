@@ -26,6 +26,9 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "reaction_added":
     case "reaction_removed":
       return applyReaction(state, event, seq);
+    case "pin_added":
+    case "pin_removed":
+      return applyPin(state, event, seq);
     case "channel_marked":
     case "group_marked":
     case "im_marked":
@@ -185,6 +188,20 @@ function applyReaction(state: State, event: WireEvent, seq: number): State {
   const added = event.type === "reaction_added";
   const next = mapLogs(state, item.channel, (log) => change(log, item.ts!, seq, (message) => reacted(message, name, user, added)));
   return inConversation(next, item.channel, seq, (it) => it);
+}
+
+function applyPin(state: State, event: WireEvent, seq: number): State {
+  const channel = event.channel_id as string | undefined;
+  const ts = (event.item as { message?: { ts?: Ts } } | undefined)?.message?.ts;
+  if (channel === undefined || ts === undefined) return state;
+  const next = mapLogs(state, channel, (log) => change(log, ts, seq, (message) => pinned(message, channel, event.type === "pin_added")));
+  return inConversation(next, channel, seq, (it) => it);
+}
+
+/** A message with or without a pin. */
+export function pinned(message: Message, channel: string, on: boolean): Message {
+  const { pinned_to: _, ...rest } = message;
+  return on ? { ...rest, pinned_to: [channel] } : rest;
 }
 
 /** A message with or without one person's emoji. Adding twice is adding once. */

@@ -127,7 +127,6 @@ export const en = {
     invitedBy: (name: string) => `was added by ${name}`,
     setTopic: (topic: string) => (topic ? `set the topic: ${topic}` : "cleared the topic"),
     setPurpose: (purpose: string) => (purpose ? `set the purpose: ${purpose}` : "cleared the purpose"),
-    archivedChannel: "archived this channel",
   },
 
   thread: {

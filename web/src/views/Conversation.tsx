@@ -6,13 +6,18 @@ import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
 import { nameOf, titleOf, useSession, useWorkspace } from "../store/context";
 import { loadDraft, saveDraft } from "../store/drafts";
+import { useTarget } from "../store/jump";
+import type { Target } from "../store/jump";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { sameItems, signal, useSignal } from "../store/signal";
+import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
+import { DateButton } from "./JumpMenu";
 import { MessageList } from "./MessageList";
 import { PeoplePicker } from "./PeoplePicker";
+import { PinsButton } from "./PinsPanel";
 
 /** Whether somebody looks at the window. */
 const focused = signal(typeof document === "undefined" || document.hasFocus());
@@ -39,10 +44,11 @@ function Open({ channel }: { channel: Channel }) {
   const [atEnd, setAtEnd] = useState(false);
   const unreadAfter = useUnreadLine(id, atEnd);
   const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
+  const [target, jump] = useTarget(id, undefined);
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
-      <Header channel={channel} title={title} />
+      <Header channel={channel} title={title} onJump={jump} />
       <MessageList
         logKey={id}
         channel={id}
@@ -53,6 +59,8 @@ function Open({ channel }: { channel: Channel }) {
         onEdit={setEditing}
         onThread={thread}
         onEnd={setAtEnd}
+        target={target}
+        onJump={jump}
         intro={<Intro channel={channel} title={title} />}
       />
       {canWrite ? <Writer logKey={id} placeholder={t.composer.message(name)} onEditLast={() => setEditing(lastOwn(session.state.get(), id))} /> : <p className="read-only">{t.conversation.archived}</p>}
@@ -74,6 +82,24 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     return it !== undefined && hasUnreads(it) ? it.lastRead : undefined;
   });
   const seen = useRef(false);
+  const kept = useSignal(keptUnread);
+  const held = kept?.channel === id;
+  useEffect(() => {
+    if (!held) return;
+    seen.current = false;
+    setLine(kept.line);
+  }, [kept, held]);
+  // It was read elsewhere, or what they wrote read it.
+  useEffect(() => {
+    if (held && !unread) keptUnread.set(undefined);
+  }, [held, unread]);
+  // Who leaves and comes back has seen it.
+  useEffect(
+    () => () => {
+      if (keptUnread.get()?.channel === id) keptUnread.set(undefined);
+    },
+    [id],
+  );
   useEffect(() => {
     const it = session.state.get().conversations[id];
     if (it === undefined) return;
@@ -86,10 +112,10 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     if (looks && !hasUnreads(it)) setLine((was) => (was === it.lastRead ? undefined : was));
   }, [looks, id, session]);
   useEffect(() => {
-    if (!atEnd || !looks) return;
+    if (!atEnd || !looks || held) return;
     seen.current = true;
     if (unread) session.read(id);
-  }, [atEnd, looks, unread, latest, id, session]);
+  }, [atEnd, looks, held, unread, latest, id, session]);
   return line;
 }
 
@@ -103,7 +129,7 @@ export function lastOwn(state: State, key: LogKey): Ts | undefined {
   return undefined;
 }
 
-function Header({ channel, title }: { channel: Channel; title: string }) {
+function Header({ channel, title, onJump }: { channel: Channel; title: string; onJump(target: Target): void }) {
   const session = useSession();
   const [menu, setMenu] = useState(false);
   const [adding, setAdding] = useState(false);
@@ -121,6 +147,8 @@ function Header({ channel, title }: { channel: Channel; title: string }) {
       </h1>
       {channel.topic?.value && <p className="topic">{channel.topic.value}</p>}
       <span className="grow" />
+      <PinsButton channel={channel.id} />
+      <DateButton channel={channel} onJump={onJump} />
       {!direct && count !== undefined && (
         <span className="member-count" title={t.conversation.members(count)}>
           <Icon name="people" />

@@ -4,6 +4,7 @@ import { useEscape } from "../components/overlay";
 import { findRow } from "../realtime/log";
 import { logKey } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
+import { useTarget } from "../store/jump";
 import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Ts } from "../wire/types";
@@ -18,6 +19,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
   const title = useWorkspace((state) => (conversation ? titleOf(state, conversation.channel) : ""));
   const missing = useWorkspace((state) => state.logs[key]?.loaded === true && findRow(state.logs[key], ts) === undefined);
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
+  const [target] = useTarget(channel, ts);
   const close = () => navigate({ name: "channel", channel });
   useEscape(close);
   if (conversation === undefined || conversation.gone) return null;
@@ -44,6 +46,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         unreadAfter={undefined}
         editing={editing}
         onEdit={setEditing}
+        target={target}
         intro={missing ? <div className="intro">{t.thread.missing}</div> : null}
       />
       {canWrite && <Writer key={key} logKey={key} placeholder={t.thread.placeholder} onEditLast={() => setEditing(lastOwn(session.state.get(), key))} />}

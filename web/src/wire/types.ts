@@ -206,6 +206,13 @@ export interface HistoryPage extends Envelope {
   _p?: EventPosition;
 }
 
+/** A pin, as `pins.list` has it. */
+export interface PinnedItem {
+  created: number;
+  created_by: string;
+  message: Message;
+}
+
 /** Compares two message ids as times. Imported history may have fewer digits before the dot. */
 export function compareTs(a: Ts, b: Ts): number {
   if (a === b) return 0;
