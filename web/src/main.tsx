@@ -8,6 +8,7 @@ import "./styles/content.css";
 import "./styles/reading.css";
 import "./styles/composer.css";
 import "./styles/overlays.css";
+import "./styles/emoji.css";
 import { App } from "./views/App";
 
 createRoot(document.getElementById("root")!).render(<App />);

@@ -263,6 +263,15 @@ export class Session {
     return (await this.call<Envelope & { items: PinnedItem[] }>("pins.list", { channel })).items;
   }
 
+  /** Preferences that the server keeps, by their names, separated by commas. */
+  async readPreferences(names: string): Promise<Record<string, unknown>> {
+    return (await this.call<Envelope & { prefs: Record<string, unknown> }>("users.prefs.get", { prefs: names })).prefs;
+  }
+
+  async writePreferences(prefs: Record<string, unknown>): Promise<void> {
+    await this.call("users.prefs.set", { prefs: JSON.stringify(prefs) });
+  }
+
   typing(key: LogKey): void {
     this.socket.typing(channelOf(key), threadOf(key));
   }

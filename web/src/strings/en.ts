@@ -152,6 +152,11 @@ export const en = {
     none: "Nothing by that name.",
     groups: ["Smileys", "People", "Nature", "Food", "Travel", "Activities", "Objects", "Symbols", "Flags"],
     often: "Often used",
+    pick: "Pick an emoji",
+    kinds: "Kinds of emoji",
+    found: (count: number) => (count === 1 ? "1 emoji found" : `${count} emoji found`),
+    tone: "Skin tone",
+    tones: ["No skin tone", "Light", "Medium light", "Medium", "Medium dark", "Dark"],
   },
 
   switcher: {
