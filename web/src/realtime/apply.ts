@@ -95,7 +95,7 @@ function next(state: State, input: Input, effects: Effect[]): State {
         change(log, input.ts, undefined, (message) => reacted(message, input.name, state.self?.id ?? "", input.added)),
       );
     case "guess_pin":
-      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => pinned(message, input.channel, input.on)));
+      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => pinned(message, input.channel, input.on ? { pinned_by: state.self?.id ?? "" } : undefined)));
     case "guess_read": {
       const it = state.conversations[input.channel];
       return it === undefined ? state : putConversation(state, readUpTo(it, input.ts, undefined));

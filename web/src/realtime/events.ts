@@ -194,14 +194,20 @@ function applyPin(state: State, event: WireEvent, seq: number): State {
   const channel = event.channel_id as string | undefined;
   const ts = (event.item as { message?: { ts?: Ts } } | undefined)?.message?.ts;
   if (channel === undefined || ts === undefined) return state;
-  const next = mapLogs(state, channel, (log) => change(log, ts, seq, (message) => pinned(message, channel, event.type === "pin_added")));
+  const next = mapLogs(state, channel, (log) => change(log, ts, seq, (message) => pinned(message, channel, event.type === "pin_added" ? pinOf(event) : undefined)));
   return inConversation(next, channel, seq, (it) => it);
 }
 
-/** A message with or without a pin. */
-export function pinned(message: Message, channel: string, on: boolean): Message {
-  const { pinned_to: _, ...rest } = message;
-  return on ? { ...rest, pinned_to: [channel] } : rest;
+/** Who pinned it, and when, as the message itself has it. */
+function pinOf(event: WireEvent): NonNullable<Message["pinned_info"]> {
+  const { message } = (event.item ?? {}) as { message?: Message };
+  return message?.pinned_info ?? (event.pinned_info as Message["pinned_info"]) ?? {};
+}
+
+/** A message with a pin, or without. */
+export function pinned(message: Message, channel: string, pin: Message["pinned_info"]): Message {
+  const { pinned_to: _, pinned_info: _i, ...rest } = message;
+  return pin === undefined ? rest : { ...rest, pinned_to: [channel], pinned_info: pin };
 }
 
 /** A message with or without one person's emoji. Adding twice is adding once. */

@@ -2,7 +2,7 @@ import { memo, useMemo } from "react";
 import { Blocks } from "./Blocks";
 import { Link, Tree } from "./Mrkdwn";
 import { RemoteImage } from "./RemoteImage";
-import { readAttachments } from "./attachments";
+import { onlyPretext, readAttachments } from "./attachments";
 import type { Attachment } from "./attachments";
 import { t } from "../strings";
 import { ago, fullTime } from "./time";
@@ -19,9 +19,11 @@ function AttachmentView({ attachment: it }: { attachment: Attachment }) {
   const now = useSignal(minute);
   const author = it.authorUrl === undefined ? it.author : <Link url={it.authorUrl}>{it.author}</Link>;
   const ms = it.ts === undefined || Math.abs(it.ts) > 8.64e12 ? undefined : it.ts * 1000;
+  const pretext = it.pretext.length > 0 && <Tree blocks={it.pretext} />;
+  if (onlyPretext(it)) return pretext;
   return (
     <>
-      {it.pretext.length > 0 && <Tree blocks={it.pretext} />}
+      {pretext}
       <div className="attachment" style={it.color === undefined ? {} : ({ "--bar": it.color } as React.CSSProperties)}>
         <div className="attachment-body">
           {it.author !== "" && (

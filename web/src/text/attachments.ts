@@ -72,6 +72,11 @@ function colorOf(value: string): string | undefined {
   return /^#?(?:[0-9a-f]{3}|[0-9a-f]{6})$/i.test(value) ? `#${value.replace("#", "")}` : undefined;
 }
 
+/** Whether there is nothing to draw a bar beside. */
+export function onlyPretext(it: Attachment): boolean {
+  return it.title.length + it.text.length + it.fields.length + it.blocks.length + it.buttons.length === 0 && it.author === "" && it.footer === "" && !it.image && !it.thumb;
+}
+
 function isVisible(it: Attachment): boolean {
-  return it.pretext.length + it.title.length + it.text.length + it.fields.length + it.blocks.length + it.buttons.length > 0 || it.author !== "" || it.footer !== "" || it.image !== undefined || it.thumb !== undefined;
+  return it.pretext.length > 0 || !onlyPretext(it);
 }

@@ -6,6 +6,7 @@ import { useSession, useWorkspace } from "../store/context";
 import type { Target } from "../store/jump";
 import { minute } from "../store/minute";
 import { useSignal } from "../store/signal";
+import type { Signal } from "../store/signal";
 import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import { clockTime, dayName, fullTime } from "../text/time";
@@ -32,7 +33,7 @@ export function topOf(list: VirtualizerHandle, was: Top): Top {
 
 interface Props {
   items: readonly Item[];
-  top: Top;
+  top: Signal<Top>;
   channel: string;
   thread: Ts | undefined;
   /** There is more after the last item. */
@@ -42,8 +43,9 @@ interface Props {
 }
 
 /** Over the top of a conversation: the day one is in, and the way to what is new above. */
-export function ListBars({ items, top, channel, thread, newer, onJump, onIndex }: Props) {
+export function ListBars({ items, top: watched, channel, thread, newer, onJump, onIndex }: Props) {
   const now = useSignal(minute);
+  const top = useSignal(watched);
   if (thread !== undefined || onJump === undefined) return null;
   const item = items[Math.max(0, Math.min(top.index, items.length - 1))];
   if (item === undefined) return null;
@@ -73,7 +75,7 @@ function DayPill({ day, channel, onJump }: { day: string; channel: string; onJum
 }
 
 /** While something is unread that is not in sight: how much since when, the way there, and the way to be done with it. */
-function UnreadBar({ items, top, channel, newer, onJump, onIndex }: Omit<Props, "onJump" | "thread"> & { onJump(target: Target): void }) {
+function UnreadBar({ items, top, channel, newer, onJump, onIndex }: Omit<Props, "onJump" | "thread" | "top"> & { top: Top; onJump(target: Target): void }) {
   const session = useSession();
   const unread = useWorkspace((state) => state.conversations[channel] !== undefined && hasUnreads(state.conversations[channel]));
   const lastRead = useWorkspace((state) => state.conversations[channel]?.lastRead ?? "");

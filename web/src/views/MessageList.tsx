@@ -10,6 +10,7 @@ import type { LogKey, Pending } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
 import type { Target } from "../store/jump";
 import { notify } from "../store/notice";
+import { signal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
 import type { Ts } from "../wire/types";
@@ -59,18 +60,25 @@ export function MessageList(props: Props) {
   const log = useWorkspace((state) => state.logs[logKey] ?? emptyLog);
   const failed = useWorkspace((state) => state.loads[logKey]?.failed ?? false);
   const refused = useWorkspace((state) => state.loads[logKey]?.refused);
-  const arrived = useRef<Target | undefined>(undefined);
+  const wish = useRef<Wish>({ met: undefined, end: false });
   useEffect(() => {
     if (target !== undefined) session.openAt(logKey, target.ts);
   }, [session, logKey, target]);
   useEffect(() => session.open(logKey), [session, logKey, log.loaded]);
   if (!log.loaded) return <Skeleton failed={failed} refused={refused} />;
   // A replaced log is another list: positions in the old one mean nothing.
-  return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} arrived={arrived} />;
+  return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} wish={wish} />;
 }
 
-/** `arrived`: the wish that was met last; it outlives the list, which begins anew when its log is replaced. */
-function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, onEdit, onThread, onEnd, onJump, target, arrived, intro, log }: Props & { log: Log; arrived: RefObject<Target | undefined> }) {
+/** What the person wanted; it outlives the list, which begins anew when its log is replaced. */
+interface Wish {
+  /** The target where they have been. */
+  met: Target | undefined;
+  /** Then they asked for the end. */
+  end: boolean;
+}
+
+function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, onEdit, onThread, onEnd, onJump, target, wish, intro, log }: Props & { log: Log; wish: RefObject<Wish> }) {
   const session = useSession();
   const pending = useWorkspace((state) => state.pending[logKey] ?? NOTHING);
   const self = useWorkspace((state) => state.self?.id ?? "");
@@ -87,7 +95,8 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const [settled, setSettled] = useState(false);
   const [below, setBelow] = useState(0);
   const [focusedKey, setFocusedKey] = useState<string | undefined>(undefined);
-  const [top, setTop] = useState<Top>({ index: 0, within: 0 });
+  // Not state: what is at the top changes while one scrolls, and only the bars want to know.
+  const [top] = useState(() => signal<Top>({ index: 0, within: 0 }));
   const focused = useMemo(() => (focusedKey === undefined ? -1 : items.findIndex((item) => item.key === focusedKey)), [items, focusedKey]);
   // The message that Tab comes to: the one that was looked at, or the newest.
   const current = focused >= 0 ? focused : items.length - 1;
@@ -112,10 +121,10 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);
-    setTop((was) => topOf(it, was));
+    top.set(topOf(it, top.get()));
     if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
-  }, [log.newer, logKey, session]);
+  }, [log.newer, logKey, session, top]);
 
   /** Gives a row the focus as soon as it can have it: a row is drawn, and hidden until measured, a few frames after a scroll to it. */
   const focusRow = useCallback((key: string, frames: number = FOCUS_FRAMES) => {
@@ -128,8 +137,8 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
 
   /** Goes where the person wants to be, if that is here and they have not been there for this wish. */
   const arrive = useCallback(() => {
-    if (target === undefined || arrived.current === target || !covers(log, target.ts)) return false;
-    arrived.current = target;
+    if (target === undefined || wish.current.met === target || !covers(log, target.ts)) return false;
+    wish.current = { met: target, end: false };
     stick.current = false;
     const found = items.findIndex((item) => compareTs(item.message.ts, target.ts) >= 0);
     const index = found < 0 ? items.length - 1 : found;
@@ -140,11 +149,13 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     if (item !== undefined) focusRow(item.key);
     setFocusedKey(item?.key);
     return true;
-  }, [target, arrived, log, items, focusRow]);
+  }, [target, wish, log, items, focusRow]);
 
   // Opens where a link leads; else at the first unread message, with the line and a little context above it.
   useLayoutEffect(() => {
-    const first = items.findIndex((item) => item.fresh);
+    // Who asked for the end, or has just written, is not taken back to what is unread.
+    const end = wish.current.end || items[items.length - 1]?.pending?.status === "sending";
+    const first = end ? -1 : items.findIndex((item) => item.fresh);
     const led = arrive();
     if (!led && first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
     else if (!led) toEnd();
@@ -240,8 +251,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           type="button"
           className={below > 0 ? "to-end fresh" : "to-end"}
           onClick={() => {
-            // The way back to a linked message is the browser's.
-            arrived.current = target;
+            wish.current = { met: target, end: true };
             if (log.newer) session.openEnd(logKey);
             else toEnd();
           }}

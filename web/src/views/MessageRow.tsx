@@ -11,6 +11,7 @@ import { minute } from "../store/minute";
 import { sameItems, useSignal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
+import { Emoji } from "../text/Mrkdwn";
 import { ago, clockTime, dayName, fullTime } from "../text/time";
 import type { Message, User } from "../wire/types";
 import { tsToMs } from "../wire/types";
@@ -126,6 +127,10 @@ function Body({ item, logKey, channel, editing, canWrite, current, onEdit, onThr
         {gone ? (
           <span className="gone-mark" aria-hidden="true">
             <Icon name="trash" />
+          </span>
+        ) : item.head && message.icons?.emoji ? (
+          <span className="emoji-face" aria-hidden="true">
+            <Emoji name={message.icons.emoji.replaceAll(":", "")} />
           </span>
         ) : item.head ? (
           <Avatar user={user} name={name} size={36} />

@@ -98,6 +98,7 @@ export interface Message {
   icons?: { emoji?: string };
   /** Channels that it is pinned to: its own, or none. */
   pinned_to?: string[];
+  pinned_info?: { pinned_by?: string };
   topic?: string;
   purpose?: string;
   /** Of the notice that a channel has a new name. */
