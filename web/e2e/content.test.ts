@@ -153,3 +153,45 @@ test("hostile content never executes, and the layout holds", async () => {
   const author = devices[0]!.feed().locator(".author").last();
   expect(await author.evaluate((it) => getComputedStyle(it).unicodeBidi)).toBe("isolate");
 });
+
+test("hostile content does no harm where it is quoted, either: cards, pins, threads, jumping, the window's title", async () => {
+  const [laptop] = devices as [Device];
+  const { page } = laptop;
+  const { ts } = await server.call<{ ts: string }>(bo.token, "chat.postMessage", { channel: random, text: `<@${bo.id}> ${HOSTILE_TEXTS[0]!}`, attachments: hostileAttachments() });
+  await server.call(bo.token, "chat.postMessage", { channel: random, thread_ts: ts, reply_broadcast: true, text: HOSTILE_TEXTS[1]! });
+  await server.call(bo.token, "pins.add", { channel: random, timestamp: ts });
+  await server.call(bo.token, "reactions.add", { channel: random, timestamp: ts, name: "tada" });
+  await server.call(bo.token, "conversations.setTopic", { channel: random, topic: HOSTILE_TEXTS[0]! });
+  const harmless = async () => {
+    const found = await page.evaluate(() => ({
+      hit: (window as unknown as { hit?: number }).hit ?? 0,
+      elements: document.querySelectorAll("#root :is(script, iframe, object, embed, base, link, style, svg:not(.icon)), body > :not(#root):not(script) :is(script, iframe, svg:not(.icon)), [onerror], [onclick], [onload], img[src]").length,
+      wide: document.documentElement.scrollWidth - innerWidth,
+    }));
+    expect(found).toEqual({ hit: 0, elements: 0, wide: 0 });
+  };
+  await laptop.toEnd();
+  const row = page.locator(`.conversation article[data-ts="${ts}"]`);
+  await row.locator("button.mention").click();
+  await page.locator(".person-card").waitFor();
+  await harmless();
+  await laptop.screenshot("hostile-card");
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Pinned messages").click();
+  await page.locator(".pin").waitFor();
+  await harmless();
+  await laptop.screenshot("hostile-pins");
+  await page.keyboard.press("Escape");
+  await row.locator(".thread-link").click();
+  await laptop.thread().locator("article").last().waitFor();
+  await harmless();
+  await laptop.screenshot("hostile-thread");
+  await page.keyboard.press("Escape");
+  await row.locator("[data-reaction]").hover();
+  await page.locator(".tooltip").waitFor();
+  await harmless();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox").fill("img");
+  await harmless();
+  await page.keyboard.press("Escape");
+});

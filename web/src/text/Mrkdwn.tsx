@@ -1,4 +1,4 @@
-import { Fragment, memo, useMemo } from "react";
+import { Fragment, memo, useMemo, useRef, useState } from "react";
 import type { ReactNode } from "react";
 import { minute } from "../store/minute";
 import { nameOf, useWorkspace } from "../store/context";
@@ -11,6 +11,7 @@ import { emojiChar, emojiTable } from "./emoji";
 import { onlyEmoji, parseMrkdwn } from "./mrkdwn";
 import type { Block, Inline } from "./mrkdwn";
 import { fullTime } from "./time";
+import { PersonCard } from "../views/PersonCard";
 
 /** A message's text. Everything goes through React as text: nothing in it can become markup. */
 export const Mrkdwn = memo(function Mrkdwn({ text, after }: { text: string; after?: ReactNode }) {
@@ -214,7 +215,18 @@ function Colour({ value }: { value: string }) {
 function UserMention({ id, label }: { id: string; label: string | undefined }) {
   const user = useWorkspace((state) => state.users[id]);
   const me = useWorkspace((state) => state.self?.id === id);
-  return <span className={me ? "mention me" : "mention"}>@{user === undefined && label !== undefined ? label : nameOf(user)}</span>;
+  const [open, setOpen] = useState(false);
+  const ref = useRef<HTMLButtonElement>(null);
+  const className = me ? "mention me" : "mention";
+  if (user === undefined) return <span className={className}>@{label ?? nameOf(user)}</span>;
+  return (
+    <>
+      <button ref={ref} type="button" className={className} aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(!open)}>
+        @{nameOf(user)}
+      </button>
+      {open && <PersonCard user={user} anchor={ref} onClose={() => setOpen(false)} />}
+    </>
+  );
 }
 
 function ChannelMention({ id, label }: { id: string; label: string | undefined }) {
