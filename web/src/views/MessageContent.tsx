@@ -30,8 +30,15 @@ function shownBlocks(value: unknown): DisplayBlock[] {
   return Array.isArray(value) && blocks.length === value.length ? blocks : [];
 }
 
+/** What turns the direction of all that follows. */
+const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
+
 /** What a message says, in words without marks. */
-export function messageText(message: Message, { users, conversations }: State): string {
+export function messageText(message: Message, state: State): string {
+  return wordsOf(message, state).replace(DIRECTION, "");
+}
+
+function wordsOf(message: Message, { users, conversations }: State): string {
   const names = { user: (id: string) => nameOf(users[id]), channel: (id: string) => conversations[id]?.channel.name ?? t.unknownChannel };
   const blocks = shownBlocks(message.blocks);
   const text = blocks.length > 0 ? blocksText(blocks, names) : plainText(parseMrkdwn(message.text ?? ""), names);

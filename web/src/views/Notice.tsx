@@ -16,7 +16,10 @@ export function Notice({ message, rowKey, current }: { message: Message; rowKey:
         {clockTime(ms)}
       </time>
       <p>
-        <b>{nameOf(user)}</b> {text}
+        <b>
+          <bdi>{nameOf(user)}</bdi>
+        </b>{" "}
+        <bdi>{text}</bdi>
       </p>
     </article>
   );
