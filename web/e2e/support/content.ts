@@ -70,6 +70,7 @@ export const HOSTILE_TEXTS: string[] = [
   "Z̸̧̛̗̹̖̜̮̜̱͓̘̠͉̽̈́̈̓̓͛̕͠a̷̛̜̞̫̙̬͊̈́͗l̴̢̛̳̗̫̱̗̗̩̈́̆̓̑g̸̡̛̠̗͓̥̯̃̂̀o̶̧͖̮͓̝̹̗̿".repeat(20),
   `<@U0000|${IMAGE}> <#C0000|${SCRIPT}> <!subteam^S1|${IMAGE}> <!date^1^{time}^${EVIL}|x> <!date^99999999999999999999^{date}|far>`,
   `:${"x".repeat(90)}: :constructor: :__proto__:`,
+  `<https://[|broken> <https://example.org:99999999/|port> <mailto:%E0|mail> http://127.0.0.1/c/%E0%A4%A https://% :toString: <@constructor> <#__proto__|x>`,
   `&gt; ${"&gt; ".repeat(50)}deep`,
   "\u0000\u0001 control \u001b[31m",
 ];

@@ -25,3 +25,8 @@ test("an address of a message that makes no sense leads to the channel", () => {
   expect(parseRoute("/archives/C1/p1712345678000200", "?thread_ts=evil")).toEqual({ name: "channel", channel: "C1", at: "1712345678.000200" });
   expect(parseRoute("/archives")).toEqual({ name: "home" });
 });
+
+test("no address makes reading it fail", () => {
+  expect(parseRoute("/c/%E0%A4%A")).toEqual({ name: "channel", channel: "%E0%A4%A" });
+  fc.assert(fc.property(fc.string(), fc.string(), (path, search) => typeof parseRoute(`/${path}`, search).name === "string"));
+});

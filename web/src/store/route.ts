@@ -9,7 +9,7 @@ export type Route =
   | { name: "channel"; channel: string; thread?: Ts; at?: Ts };
 
 export function parseRoute(path: string, search = ""): Route {
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = path.split("/").filter(Boolean).map(decoded);
   const [first, second, third, fourth] = parts;
   if (first === "signin") return { name: "signin" };
   if (first === "setup") return { name: "setup" };
@@ -17,6 +17,15 @@ export function parseRoute(path: string, search = ""): Route {
   if (first === "archives" && second) return linkRoute(second, third, new URLSearchParams(search).get("thread_ts"));
   if (first === "c" && second) return third === "t" && fourth ? { name: "channel", channel: second, thread: fourth } : { name: "channel", channel: second };
   return { name: "home" };
+}
+
+/** Somebody may type anything into the address. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Slack's form of a message's address: `/archives/C1/p1712345678000200?thread_ts=1712345600.000100&cid=C1`. */

@@ -13,6 +13,7 @@ export const content = {
     table: "Table",
     showImage: "Show image",
     alwaysFrom: (host: string) => `Always from ${host}`,
+    openOn: (host: string) => `Open on ${host}`,
     imageFrom: (host: string) => `Image on ${host}. It is not loaded before you ask, because that site would learn that you read this.`,
     imageAlt: "Image",
     imageFailed: "The image could not be loaded.",

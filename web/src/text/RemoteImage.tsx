@@ -51,6 +51,19 @@ export function RemoteImage({ picture, small = false }: { picture: Picture; smal
       </a>
     );
   }
+  // The page's policy has pictures of other sites by https only.
+  if (url.protocol !== "https:") {
+    return small ? (
+      <span className="picture small" role="img" aria-label={alt} />
+    ) : (
+      <div className="picture asking" style={box}>
+        <span className="picture-alt">{alt}</span>
+        <a className="button small" href={url.href} target="_blank" rel="noopener noreferrer nofollow">
+          {t.content.openOn(url.host)}
+        </a>
+      </div>
+    );
+  }
   if (small) {
     return (
       <button type="button" className="picture small asking" style={box} title={`${alt}. ${t.content.imageFrom(url.host)}`} aria-label={`${t.content.showImage}: ${alt}`} onClick={() => setAsked(true)}>

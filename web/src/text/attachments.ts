@@ -44,7 +44,7 @@ function readAttachment(value: unknown): Attachment {
     author: text(it["author_name"]),
     title: words({ type: "plain_text", text: text(it["title"]) }),
     text: parseMrkdwn(text(it["text"])),
-    fields: list(it["fields"]).map(record).map((field) => ({ title: text(field["title"]), value: parseMrkdwn(String(field["value"] ?? "")), short: field["short"] === true })),
+    fields: list(it["fields"]).map(record).map((field) => ({ title: text(field["title"]), value: parseMrkdwn(text(field["value"]) || String(number(field["value"]) ?? "")), short: field["short"] === true })),
     footer: text(it["footer"]),
     blocks,
     buttons: list(it["actions"]).map((action) => text(record(action)["text"])).filter(Boolean),

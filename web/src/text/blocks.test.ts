@@ -53,6 +53,13 @@ test("addresses that could do harm are words", () => {
   expect(addresses(parseMarkdown(`[a](${evil}) ![b](data:image/svg+xml,x) <${evil}> [c](https://c.example)`))).toEqual(["https://c.example"]);
 });
 
+test("what only looks like an address or a text is nothing", () => {
+  expect(readBlocks([{ type: "image", image_url: "https://[", alt_text: "x" }, { type: "image", image_url: "/\\evil.example/x", alt_text: "x" }])).toEqual([]);
+  const odd = { toString: 1, valueOf: 2 };
+  expect(readAttachments([{ text: odd, title: odd, fields: [{ title: odd, value: odd }, { value: 7 }], color: "constructor", author_name: "a" }])[0]).toMatchObject({ author: "a", fields: [{ value: [] }, { value: [{ type: "paragraph" }] }] });
+  expect(readBlocks([{ type: "alert", level: "__proto__", text: "x" }])[0]).toMatchObject({ level: "default" });
+});
+
 test("a block of an unknown type shows nothing, and tells so by being missing", () => {
   expect(readBlocks([{ type: "hologram" }, { type: "divider" }, null, 7, "x"])).toEqual([{ type: "divider" }]);
 });
@@ -73,12 +80,12 @@ test("markdown becomes the same tree", () => {
 
 const word = fc.stringMatching(/^[a-z]{3,9}$/);
 const TYPES = ["rich_text", "section", "header", "context", "divider", "image", "actions", "input", "video", "table", "alert", "card", "carousel", "container", "file", "call", "plan", "task_card", "markdown", "button", "checkboxes", "overflow", "plain_text", "mrkdwn", "rich_text_list", "rich_text_section", "rich_text_preformatted", "text", "link", "date", "emoji"];
-const KEYS = ["type", "text", "elements", "fields", "accessory", "title", "image_url", "alt_text", "rows", "url", "options", "label", "element", "child_blocks", "style", "indent", "offset", "timestamp", "format", "column_settings", "actions", "value", "blocks", "attachments", "ts", "color"];
+const KEYS = ["type", "text", "elements", "fields", "accessory", "title", "image_url", "alt_text", "rows", "url", "options", "label", "element", "child_blocks", "style", "indent", "offset", "timestamp", "format", "column_settings", "actions", "value", "blocks", "attachments", "ts", "color", "level", "toString", "__proto__"];
 /** Something that looks like Block Kit as if by accident. */
 const { anything } = fc.letrec<{ anything: unknown }>((tie) => ({
   anything: fc.oneof(
     { maxDepth: 6 },
-    fc.constantFrom<unknown>(...TYPES, null, true, 0, -1, 1e300, "https://a.example/x", "javascript:alert(1)", "*b* <!date^1^{x}|y>", "mrkdwn"),
+    fc.constantFrom<unknown>(...TYPES, null, true, 0, -1, 1e300, "https://a.example/x", "https://[", "constructor", "javascript:alert(1)", "*b* <!date^1^{x}|y>", "mrkdwn"),
     fc.array(tie("anything"), { maxLength: 4 }),
     fc.dictionary(fc.constantFrom(...KEYS), tie("anything"), { maxKeys: 6 }),
     fc.record({ type: fc.constantFrom(...TYPES), elements: fc.array(tie("anything"), { maxLength: 3 }), text: tie("anything") }),

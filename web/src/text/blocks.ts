@@ -37,12 +37,14 @@ export type DisplayBlock =
   | { type: "input"; label: string; hint: string; control?: Control }
   | { type: "video"; title: string; url: string; description: string; source: string; thumbnail?: Picture }
   | { type: "table"; rows: Block[][][]; align: Align[] }
-  | { type: "alert"; level: string; text: Block[] }
+  | { type: "alert"; level: (typeof LEVELS)[number]; text: Block[] }
   | { type: "card"; hero?: Picture; icon?: Picture; title: Block[]; subtitle: Block[]; body: Block[]; controls: Control[] }
   | { type: "cards"; cards: DisplayBlock[] }
   | { type: "container"; title: string; subtitle: string; folds: boolean; folded: boolean; children: DisplayBlock[] }
   | { type: "reference"; kind: "file" | "call"; id: string }
   | { type: "tasks"; title: string; tasks: string[] };
+
+export const LEVELS = ["default", "info", "warning", "error", "success"] as const;
 
 /** Containers in containers that are shown. */
 const DEPTH_MAX = 4;
@@ -89,7 +91,7 @@ function readBlock(block: Json, depth: number): DisplayBlock | undefined {
     case "data_table":
       return { type: "table", rows: list(block["rows"]).map((row) => list(row).map(cell)), align: list(block["column_settings"]).map(alignOf) };
     case "alert":
-      return { type: "alert", level: text(block["level"]) || "default", text: words(block["text"]) };
+      return { type: "alert", level: LEVELS.find((level) => level === block["level"]) ?? "default", text: words(block["text"]) };
     case "card": {
       const hero = readPicture(record(block["hero_image"]));
       const icon = readPicture(record(block["icon"]));
@@ -154,7 +156,7 @@ function readPicture(object: Json): Picture | undefined {
 
 /** Only what the web serves, and files of this server. */
 export function pictureOf(url: string, alt: string, width?: unknown, height?: unknown): Picture | undefined {
-  if (!/^(https?:\/\/[^\s]+|\/[^/\s][^\s]*)$/i.test(url)) return undefined;
+  if (!/^(https?:\/\/[^\s]+|\/[^/\\\s][^\s]*)$/i.test(url) || !URL.canParse(url, "https://own.example")) return undefined;
   const [w, h] = [number(width), number(height)];
   return { url, alt, ...(w !== undefined && h !== undefined && w > 0 && h > 0 ? { width: w, height: h } : {}) };
 }

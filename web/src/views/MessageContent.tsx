@@ -11,16 +11,17 @@ import { blocksText, readBlocks } from "../text/blocks";
 import type { DisplayBlock } from "../text/blocks";
 import { parseMrkdwn, plainText } from "../text/mrkdwn";
 import type { Message } from "../wire/types";
+import { Contained } from "../components/Contained";
 
 /** What a message says: its blocks or, without any that can be shown, its text; then what hangs under it. */
 export function MessageContent({ message, after }: { message: Message; after?: ReactNode }) {
   const blocks = useMemo(() => shownBlocks(message.blocks), [message.blocks]);
   const nothing = blocks.length === 0 && !message.text && message.attachments !== undefined;
   return (
-    <>
+    <Contained of={message} instead={<p className="text as-written">{message.text}</p>}>
       {blocks.length > 0 ? <Blocks blocks={blocks} after={after} /> : !nothing && <Mrkdwn text={message.text ?? ""} after={after} />}
       {message.attachments !== undefined && <Attachments attachments={message.attachments} />}
-    </>
+    </Contained>
   );
 }
 
