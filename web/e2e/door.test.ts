@@ -39,8 +39,16 @@ test("the first visitor sets the workspace up and owns it", async () => {
 });
 
 test("an invitation brings in somebody else", async () => {
+  const { users } = await owner.page.evaluate(async () => {
+    const response = await fetch("/api/users.list", { method: "POST", headers: { "X-Parlance-Client": "1", "Content-Type": "application/json" }, body: "{}" });
+    return { users: ((await response.json()) as { members: { tz: string }[] }).members };
+  });
+  expect(users.map((it) => it.tz)).toContain(await owner.page.evaluate(() => new Intl.DateTimeFormat().resolvedOptions().timeZone));
+  await owner.page.getByText("Nobody else is here yet.").waitFor();
+  await owner.screenshot("first-run");
   await owner.page.getByRole("button", { name: "Invite people" }).click();
   await owner.accessible();
+  await owner.screenshot("invite-dialog");
   await owner.page.getByRole("dialog").getByRole("button", { name: "Create link" }).click();
   invitation = await owner.page.locator("[data-invite]").inputValue();
   expect(invitation).toContain(`${server.proxy.url}/invite/`);
@@ -59,6 +67,9 @@ test("an invitation brings in somebody else", async () => {
   await guest.send("hello from the guest");
   await owner.message("hello from the guest").waitFor();
   await owner.page.locator(".author", { hasText: "Ivo Lindqvist" }).first().waitFor();
+  expect(await owner.page.getByText("Nobody else is here yet.").count()).toBe(0);
+  // Who cannot invite anybody is not asked to.
+  expect(await guest.page.getByRole("button", { name: "Invite people" }).count()).toBe(0);
 });
 
 test("a channel is created, found and joined; a DM begins", async () => {
@@ -68,8 +79,8 @@ test("a channel is created, found and joined; a DM begins", async () => {
   await owner.page.getByRole("heading", { name: "berth-plans", level: 1 }).waitFor();
   await owner.send("first in here");
   await owner.message("first in here").waitFor();
-  await guest.page.getByRole("button", { name: "Browse channels" }).click();
-  await guest.page.getByRole("dialog").getByRole("button", { name: "berth-plans" }).click();
+  await guest.page.getByRole("link", { name: "Browse channels" }).click();
+  await guest.page.getByRole("button", { name: "Join #berth-plans" }).click();
   await guest.message("first in here").waitFor();
   await guest.send("found it");
   await owner.message("found it").waitFor();
@@ -98,7 +109,7 @@ test("a wrong password is refused, and a used-up or unknown invitation says what
 test("signing out everywhere ends the other devices too", async () => {
   const second = await Device.open(browser, server, "owner-phone", { viewport: { width: 390, height: 780 } });
   await second.signIn({ id: "", name: "", token: "", email: "mara@example.com", password: "correct horse" });
-  await owner.page.locator(".writer textarea").fill("a draft that nobody else should find");
+  await owner.area().fill("a draft that nobody else should find");
   await owner.page.getByRole("button", { name: "Account and workspace" }).click();
   await owner.page.getByRole("menuitem", { name: "Sign out everywhere" }).click();
   await owner.page.waitForURL("**/signin");

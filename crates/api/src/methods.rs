@@ -6,6 +6,7 @@ use model::Credential;
 
 use crate::{call::Cx, errors::Failure, rates::Tier, reply::Reply};
 
+mod activity_mentions;
 mod admin_conversations_convert;
 mod api_test;
 mod auth_revoke;
@@ -202,6 +203,7 @@ macro_rules! table {
 
 /// Every method.
 pub static METHODS: &[Method] = table! {
+    "activity.mentions" T3 PERSON, activity_mentions::run;
     "admin.conversations.convertToPrivate" T2 ADMIN_CONVERSATIONS, admin_conversations_convert::to_private;
     "admin.conversations.convertToPublic" T2 ADMIN_CONVERSATIONS, admin_conversations_convert::to_public;
     "api.test" Unlimited ANYONE, api_test::run;

@@ -74,6 +74,8 @@ pub enum EventKind {
         inviter: Option<UserId>,
         /// Kind, for `channel_type`.
         kind: crate::ChannelKind,
+        /// How many are in it then, or later.
+        members: u64,
     },
     /// Somebody is not in the channel any more. Channel topic.
     MemberLeft {
@@ -83,6 +85,8 @@ pub enum EventKind {
         by: Option<UserId>,
         /// Kind, for `channel_type`.
         kind: crate::ChannelKind,
+        /// How many are in it then, or later.
+        members: u64,
     },
     /// A private channel was archived. Channel topic.
     GroupArchived {

@@ -182,6 +182,15 @@ macro_rules! implement_store {
             ) -> Result<crate::Reacted, StoreError> {
                 $read!(self, query::messages::reacted, workspace, user, viewer, skip, limit)
             }
+            async fn mentioning(
+                &self,
+                workspace: WorkspaceId,
+                user: UserId,
+                after: Option<(Ts, ChannelId)>,
+                limit: u32,
+            ) -> Result<Vec<Message>, StoreError> {
+                $read!(self, query::messages::mentioning, workspace, user, after, limit)
+            }
             async fn thread_counts(
                 &self,
                 workspace: WorkspaceId,

@@ -150,6 +150,15 @@ pub trait Store: Send + Sync {
         skip: u32,
         limit: u32,
     ) -> Result<Reacted, StoreError>;
+    /// Messages of others that mention somebody by name, or everybody since they joined, in channels that they are in,
+    /// newest first; `after`: only those older than this one.
+    async fn mentioning(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        after: Option<(Ts, ChannelId)>,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError>;
     /// What is unread of the threads that somebody follows.
     async fn thread_counts(&self, workspace: WorkspaceId, user: UserId) -> Result<ThreadCounts, StoreError>;
     /// One person's standing with one thread; `None`: they never followed it.

@@ -248,6 +248,15 @@ impl Store for ShardedStore {
         let nothing = Reacted { messages: Vec::new(), total: 0 };
         pass!(self, workspace, nothing, |store| store.reacted(workspace, user, viewer, skip, limit))
     }
+    async fn mentioning(
+        &self,
+        workspace: WorkspaceId,
+        user: UserId,
+        after: Option<(Ts, ChannelId)>,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        pass!(self, workspace, Vec::new(), |store| store.mentioning(workspace, user, after, limit))
+    }
     async fn thread_counts(&self, workspace: WorkspaceId, user: UserId) -> Result<ThreadCounts, StoreError> {
         pass!(self, workspace, ThreadCounts::default(), |store| store.thread_counts(workspace, user))
     }

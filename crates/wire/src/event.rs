@@ -82,11 +82,11 @@ fn put_event(body: &mut Object, event: &Event) {
         }
         EventKind::ReactionAdded(change) => put_reaction(body, "reaction_added", change),
         EventKind::ReactionRemoved(change) => put_reaction(body, "reaction_removed", change),
-        EventKind::MemberJoined { user, inviter, kind } => {
+        EventKind::MemberJoined { user, inviter, kind, .. } => {
             put_member(body, "member_joined_channel", event, *user, *kind);
             body.text_if("inviter", inviter.as_ref());
         }
-        EventKind::MemberLeft { user, by, kind } => {
+        EventKind::MemberLeft { user, by, kind, .. } => {
             put_member(body, "member_left_channel", event, *user, *kind);
             body.text_if("actor_id", by.as_ref());
         }
@@ -196,6 +196,9 @@ fn put_extra(extra: &mut Object, event: &Event) {
         }
         EventKind::Joined { channel, at } => {
             extra.object("channel", |object| put_position(object, TopicId::Channel(channel.id), *at));
+        }
+        EventKind::MemberJoined { members, .. } | EventKind::MemberLeft { members, .. } => {
+            extra.put("members", members);
         }
         EventKind::UserChange(_, part) => {
             let part = match part {

@@ -165,6 +165,18 @@ await test('blocks and attachments are checked', async () => {
   assert.equal(await refused(bot.chat.postMessage({ channel, blocks: many })), 'invalid_blocks');
 });
 
+await test('presence is said and read', async () => {
+  assert.equal((await ann.users.getPresence({ user: boId })).presence, 'away');
+  const own = await bo.users.getPresence();
+  assert.deepEqual([own.online, own.manual_away, own.connection_count], [false, false, 0]);
+  await bo.users.setPresence({ presence: 'away' });
+  assert.equal((await bo.users.getPresence()).manual_away, true);
+  await bo.users.setPresence({ presence: 'auto' });
+  assert.equal((await bo.apiCall('users.setActive')).ok, true);
+  await bo.apiCall('presence.set', { presence: 'active' });
+  assert.equal(await refused(bo.users.setPresence({ presence: 'busy' })), 'invalid_presence');
+});
+
 await test('the methods of Slack\'s own client', async () => {
   const channel = await channelOf(ann);
   const { ts } = await ann.chat.postMessage({ channel, text: 'parent' });

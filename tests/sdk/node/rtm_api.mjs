@@ -74,6 +74,21 @@ await test('a public channel: channel_created, channel_joined, channel_left', as
   assert.equal(left.user, annId);
 });
 
+await test('subscribePresence, and what one says wins', async () => {
+  await hers.rtm.subscribePresence([boId]);
+  const told = (presence) => hers.event(`presence_change ${presence}`, (event) =>
+    event.type === 'presence_change' && event.user === boId && event.presence === presence);
+  await told('active');
+  await bo.users.setPresence({ presence: 'away' });
+  await told('away');
+  const own = await his.event('manual_presence_change', (event) => event.type === 'manual_presence_change');
+  assert.equal(own.presence, 'away');
+  hers.events = hers.events.filter((event) => event.type !== 'presence_change');
+  await bo.users.setPresence({ presence: 'auto' });
+  await told('active');
+  await hers.rtm.subscribePresence([]);
+});
+
 await test('a message typed over RTM is acknowledged and not echoed', async () => {
   const text = unique('typed');
   const ack = await hers.rtm.sendMessage(text, channel.id);

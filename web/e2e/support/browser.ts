@@ -112,8 +112,13 @@ export class Device {
     await this.write(".thread", text);
   }
 
+  /** Where one writes in a pane: the editor, once it has come. */
+  area(pane = ".conversation"): Locator {
+    return this.page.locator(`${pane} .writer .composer[data-ready=true] [role=textbox]`);
+  }
+
   private async write(pane: string, text: string): Promise<void> {
-    const area = this.page.locator(`${pane} .writer textarea`);
+    const area = this.area(pane);
     await area.fill(text);
     await area.press("Enter");
   }
@@ -163,6 +168,8 @@ export class Device {
 
   /** Nothing on screen keeps anybody out: axe's rules for WCAG 2 A and AA. */
   async accessible(): Promise<void> {
+    // What is still fading in has no contrast yet.
+    await this.page.evaluate(() => Promise.all(document.getAnimations().filter((it) => it.effect?.getComputedTiming().iterations !== Infinity).map((it) => it.finished.catch(() => {}))));
     await this.page.evaluate(AXE);
     const found = await this.page.evaluate(async () => {
       const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe;

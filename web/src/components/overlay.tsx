@@ -4,29 +4,29 @@ import { createPortal } from "react-dom";
 import { t } from "../strings";
 import { Icon } from "./Icon";
 
-const escapes: (() => void)[] = [];
+const escapes: { run(): void; inDialog: boolean }[] = [];
 
-/** Esc closes the innermost thing: the one that asked last. Modal dialogs see to themselves. */
-export function useEscape(close: () => void, active = true): void {
+/** Esc closes the innermost thing: the one that asked last. Modal dialogs see to themselves, and not to what is open in them. */
+export function useEscape(close: () => void, active = true, within?: RefObject<Element | null>): void {
   const latest = useRef(close);
   latest.current = close;
   useEffect(() => {
     if (!active) return;
-    const run = () => latest.current();
-    escapes.push(run);
+    const it = { run: () => latest.current(), inDialog: within?.current?.closest("dialog") != null };
+    escapes.push(it);
     return () => {
-      escapes.splice(escapes.indexOf(run), 1);
+      escapes.splice(escapes.indexOf(it), 1);
     };
-  }, [active]);
+  }, [active, within]);
 }
 
 if (typeof window !== "undefined") {
   window.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
     const innermost = escapes[escapes.length - 1];
-    if (innermost === undefined) return;
+    if (innermost === undefined || (document.querySelector("dialog[open]") !== null && !innermost.inDialog)) return;
     event.preventDefault();
-    innermost();
+    innermost.run();
   });
 }
 
@@ -77,7 +77,7 @@ export function Dialog({ title, onClose, children, className = "", bare = false 
 export function Popover({ anchor, onClose, children, className = "", label }: { anchor: RefObject<Element | null>; onClose(): void; children: ReactNode; className?: string; label: string }) {
   const ref = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number } | undefined>(undefined);
-  useEscape(onClose);
+  useEscape(onClose, true, anchor);
   useLayoutEffect(() => {
     const box = ref.current?.getBoundingClientRect();
     const from = anchor.current?.getBoundingClientRect();
@@ -102,12 +102,21 @@ export function Popover({ anchor, onClose, children, className = "", label }: { 
     <div ref={ref} className={`popover ${className}`} role="dialog" aria-label={label} style={place ? { left: place.left, top: place.top } : { opacity: 0, left: 0, top: 0 }}>
       {children}
     </div>,
-    document.body,
+    // Nothing outside of a modal dialog can be reached while it is open.
+    anchor.current?.closest("dialog") ?? document.body,
   );
 }
 
+export interface MenuItem {
+  key: string;
+  icon: ReactNode;
+  text: string;
+  run(): void;
+  danger?: boolean;
+}
+
 /** A menu of actions in a popover. */
-export function Menu({ anchor, onClose, label, items }: { anchor: RefObject<Element | null>; onClose(): void; label: string; items: { key: string; icon: ReactNode; text: string; run(): void; danger?: boolean }[] }) {
+export function Menu({ anchor, onClose, label, items }: { anchor: RefObject<Element | null>; onClose(): void; label: string; items: MenuItem[] }) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => list.current?.querySelector("button")?.focus(), []);
   const step = (by: number) => {

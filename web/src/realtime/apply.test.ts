@@ -189,7 +189,7 @@ function run(ops: { op: number; a: number; b: number }[]): void {
     const it = pick(a);
     if (op <= 2) server.post(ROOM, author(b), b === 2 ? `hi <@${ANN}>` : `text ${a}`);
     else if (op === 3 && it) server.post(ROOM, author(b), "reply", { thread_ts: it.thread_ts ?? it.ts, broadcast: b === 0 });
-    else if (op === 4 && it) server.update(ROOM, it.ts, `edited ${a} ${/<@\w+>/.exec(it.text ?? "")?.[0] ?? ""}`);
+    else if (op === 4 && it) server.update(ROOM, it.ts, `edited ${a} ${/<@\w+>/.exec(it.text ?? "")?.[0] ?? ""}`, [undefined, [], [{ type: "divider" }]][b % 3]);
     else if (op === 5 && it) {
       // Her other device has marked what she wrote; a deleted message tells nobody that it was hers.
       if (it.user === ANN) server.mark(ROOM, ANN, messages().at(-1)!.ts);
@@ -230,6 +230,7 @@ const found: [number, number, number][][] = [
   [[0, 0, 1], [8, 0, 4]],
   [[0, 0, 2], [8, 0, 4]],
   [[16, 0, 0], [3, 11, 0], [5, 17, 0]],
+  [[15, 3, 0], [18, 0, 0], [9, 0, 0], [4, 7, 2], [13, 30, 0], [4, 7, 1]],
 ];
 
 test("any interleaving of snapshots, pages, live events and own echoes gives the same view", () => {

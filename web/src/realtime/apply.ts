@@ -7,11 +7,13 @@
  * - every part of the state knows the seq that it contains, so a snapshot may be older or newer than
  *   the position: what it lacks is applied to it again, what it contains is not.
  */
-import type { Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
+import type { Block, Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { applyEvent, conversationOf, forget, mapLog, mapLogs, pinned, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
 import type { Page } from "./log";
+import { applyPersonalInput, applyPresence, bootPersonal } from "./personal";
+import type { PersonalInput } from "./personal";
 import { channelOf, initialState, logKey } from "./state";
 import type { LogKey, Pending, State, TopicState } from "./state";
 
@@ -37,13 +39,14 @@ export type Input =
   | { type: "send_status"; log: LogKey; id: string; status: Pending["status"]; error?: string; refused?: boolean; ts?: Ts }
   | { type: "discard"; log: LogKey; id: string }
   /** What the server is about to confirm, shown at once. */
-  | { type: "guess_edit"; channel: string; ts: Ts; text: string }
+  | { type: "guess_edit"; channel: string; ts: Ts; text: string; blocks?: Block[] | undefined }
   | { type: "guess_delete"; channel: string; ts: Ts }
   | { type: "guess_reaction"; channel: string; ts: Ts; name: string; added: boolean }
   | { type: "guess_pin"; channel: string; ts: Ts; on: boolean }
   | { type: "guess_read"; channel: string; ts: Ts }
   | { type: "typing_expired"; now: number }
-  | { type: "sign_out" };
+  | { type: "sign_out" }
+  | { type: "personal"; input: PersonalInput };
 
 /** The next state, and what has to be done. */
 export interface Step {
@@ -84,7 +87,7 @@ function next(state: State, input: Input, effects: Effect[]): State {
     case "discard":
       return mapPending(state, input.log, (list) => list.filter((it) => it.id !== input.id));
     case "guess_edit":
-      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => ({ ...message, text: input.text })));
+      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => rewritten(message, input.text, input.blocks)));
     case "guess_delete":
       return mapLogs(state, input.channel, (log) => {
         const row = findRow(log, input.ts);
@@ -104,6 +107,8 @@ function next(state: State, input: Input, effects: Effect[]): State {
       return expireTyping(state, input.now);
     case "sign_out":
       return initialState;
+    case "personal":
+      return { ...state, personal: applyPersonalInput(state.personal, input.input, effects) };
   }
 }
 
@@ -202,6 +207,7 @@ function applySignal(state: State, event: WireEvent, now: number): State {
     const key = logKey(event.channel as string, event.thread_ts as Ts | undefined);
     return { ...state, typing: { ...state.typing, [key]: { ...state.typing[key], [user]: now + TYPING_MS } } };
   }
+  if (event.type === "presence_change") return { ...state, personal: applyPresence(state.personal, event) };
   if (event.type === "message" && event.is_ephemeral === true) {
     const message = event as unknown as Message;
     const key = logKey(event.channel as string, message.thread_ts);
@@ -281,10 +287,17 @@ function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
   }
   const topics: Record<TopicId, TopicState> = { ...state.topics };
   for (const [t, [g, s]] of Object.entries(boot._p)) topics[t] ??= { g, s, pulling: false, holds: 0, recent: [] };
-  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {} };
+  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {}, personal: bootPersonal(state.personal, boot, uv, effects) };
   next = putUsers(next, [boot.self]);
   for (const t of Object.keys(topics)) next = replay(next, t, boot._p[t]?.[1] ?? 0, effects);
   return hold(next, undefined, -1);
+}
+
+/** A message with another content. Blocks stay when none are given, and go when an empty list is. */
+function rewritten(message: Message, text: string, blocks: Block[] | undefined): Message {
+  if (blocks === undefined) return { ...message, text };
+  const { blocks: _, ...rest } = message;
+  return blocks.length === 0 ? { ...rest, text } : { ...rest, text, blocks };
 }
 
 // --- One's own messages ---------------------------------------------------------------------------

@@ -2,6 +2,8 @@ import type { Channel, Message, Position, Reaction, ThreadParent, Ts, User, Wire
 import { TS_ZERO, compareTs, maxTs } from "../wire/types";
 import { change, put, remove } from "./log";
 import type { Log } from "./log";
+import { applyPersonalEvent, applyToThreads } from "./personal";
+import type { ThreadChange } from "./personal";
 import { COUNTED_MAX, channelOf, inChannel, isNotice, isReply, logKey } from "./state";
 import type { Conversation, LogKey, State } from "./state";
 
@@ -12,7 +14,9 @@ export type Effect =
   /** Call `client.userBoot`: what is known of the conversations is not enough. */
   | { kind: "boot" }
   /** Fetch somebody who is not known yet. */
-  | { kind: "user"; id: string };
+  | { kind: "user"; id: string }
+  /** Fetch the newest page of followed threads. */
+  | { kind: "threads" };
 
 /**
  * Applies one event to everything it touches. Each part of the state knows the seq up to which it is
@@ -43,9 +47,8 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "group_left":
       return applyLeft(state, event);
     case "member_joined_channel":
-      return inConversation(state, event.channel, seq, (it) => countMembers(it, 1));
     case "member_left_channel":
-      return inConversation(state, event.channel, seq, (it) => countMembers(it, -1));
+      return inConversation(state, event.channel, seq, (it) => countMembers(it, event._p?.members));
     case "im_open":
     case "mpim_open":
       return withChannel(state, event.channel, { is_open: true });
@@ -55,8 +58,12 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "team_join":
     case "user_change":
       return putUsers(state, [event.user as User]);
-    default:
-      return state;
+    case "team_pref_change":
+      return state.team === undefined ? state : { ...state, team: { ...state.team, prefs: { ...state.team.prefs, [event["name"] as string]: event["value"] } } };
+    default: {
+      const personal = applyPersonalEvent(state.personal, event, seq, state.self?.id, effects);
+      return personal === state.personal ? state : { ...state, personal };
+    }
   }
 }
 
@@ -97,6 +104,13 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
   const channel = event.channel as string;
   const parent = event._p?.parent;
   let next = state;
+  const told = threadChange(event);
+  if (told !== undefined) {
+    const self = state.self?.id;
+    const message = told.kind === "deleted" ? undefined : told.message;
+    const personal = applyToThreads(state.personal, channel, told, parent, message?.user !== undefined && message.user === self, self !== undefined && mentions(message?.text, self), effects);
+    if (personal !== state.personal) next = { ...next, personal };
+  }
   if (event.subtype === "message_changed") {
     const message = event.message as Message;
     next = mapLogs(next, channel, (log) => change(log, message.ts, seq, (old) => edited(old, message)));
@@ -112,6 +126,13 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
     next = applyNew(next, channel, messageOf(event), seq, effects);
   }
   return parent === undefined ? next : applyParent(next, channel, parent, seq);
+}
+
+/** What a message event changes in a thread; undefined: nothing. */
+function threadChange(event: WireEvent): ThreadChange | undefined {
+  if (event.subtype === "message_changed") return { kind: "changed", message: event.message as Message };
+  if (event.subtype === "message_deleted") return { kind: "deleted", ts: (event.deleted_ts ?? (event.previous_message as Message | undefined)?.ts) as Ts };
+  return event.subtype === "message_replied" ? undefined : { kind: "new", message: messageOf(event) };
 }
 
 function applyNew(state: State, channel: string, message: Message, seq: number, effects: Effect[]): State {
@@ -157,10 +178,10 @@ function messageOf(event: WireEvent): Message {
   return message as unknown as Message;
 }
 
-/** The content of `message`; what it does not speak of (thread, reactions) stays. */
+/** The content of `message`, which is told whole; what is none of it (thread, reactions) stays. */
 function edited(old: Message, message: Message): Message {
   if (message.subtype === "tombstone") return { ...keepThread(old), ...message };
-  const { edited: _, ...rest } = old;
+  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old;
   return { ...rest, ...message };
 }
 
@@ -367,9 +388,9 @@ export function forget(state: State, channel: string): State {
   return { ...state, conversations, logs };
 }
 
-function countMembers(it: Conversation, by: number): Conversation {
-  if (it.channel.num_members === undefined) return it;
-  return { ...it, channel: { ...it.channel, num_members: it.channel.num_members + by } };
+function countMembers(it: Conversation, members: number | undefined): Conversation {
+  if (members === undefined || it.channel.num_members === undefined) return it;
+  return { ...it, channel: { ...it.channel, num_members: members } };
 }
 
 function withChannel(state: State, channel: WireEvent["channel"], fields: Partial<Channel>): State {

@@ -77,11 +77,13 @@ export class FakeWorkspace {
     return clone(message);
   }
 
-  update(channel: string, ts: Ts, text: string): void {
+  update(channel: string, ts: Ts, text: string, blocks?: unknown[]): void {
     const message = this.channel(channel).messages.get(ts);
     if (!message || message.subtype === "tombstone") return;
     const at = this.next();
-    this.channel(channel).messages.set(ts, { ...message, text, edited: { user: message.user!, ts: at } });
+    const { blocks: had, ...bare } = message;
+    const has = blocks ?? had;
+    this.channel(channel).messages.set(ts, { ...bare, text, ...(Array.isArray(has) && has.length > 0 ? { blocks: has } : {}), edited: { user: message.user!, ts: at } });
     this.log(channel, { kind: "changed", ts }, at);
   }
 

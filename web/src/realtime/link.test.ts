@@ -183,3 +183,16 @@ test("typing is told at most every three seconds per conversation", async () => 
     { type: "typing", channel: "C2", thread_ts: "1.2" },
   ]);
 });
+
+test("whom one watches is said again on every new socket, after the resume", async () => {
+  await connect();
+  link.watchPresence(["U1", "U2"]);
+  const sub = { type: "presence_sub", ids: ["U1", "U2"] };
+  expect(world.socket.sent.filter((it) => it.type === "presence_sub")).toEqual([sub]);
+  world.socket.onclose?.({ code: 4000 });
+  await world.pass(5_000);
+  world.socket.receive({ type: "hello", heartbeat_ms: 15_000 });
+  expect(world.socket.sent.slice(0, 2)).toEqual([expect.objectContaining({ type: "resume" }), sub]);
+  link.watchPresence([]);
+  expect(world.socket.sent.at(-1)).toEqual({ type: "presence_sub", ids: [] });
+});

@@ -56,6 +56,7 @@ export class Link {
   private cancelTimer: () => void = () => {};
   private cancelBeat: () => void = () => {};
   private readonly typed = new Map<string, number>();
+  private watched: readonly string[] = [];
 
   constructor(
     private readonly world: World,
@@ -93,6 +94,21 @@ export class Link {
     if (this.state.phase !== "online" || now - (this.typed.get(key) ?? 0) < TYPING_EVERY_MS) return;
     this.typed.set(key, now);
     this.send({ type: "typing", channel, ...(thread === undefined ? {} : { thread_ts: thread }) });
+  }
+
+  /** Watches the presence of these people and no others, now and after each break. */
+  watchPresence(users: readonly string[]): void {
+    this.watched = users;
+    if (this.state.phase === "online") this.subscribe();
+  }
+
+  /** The person does something: they are there. */
+  tickle(): void {
+    if (this.state.phase === "online") this.send({ type: "tickle" });
+  }
+
+  private subscribe(): void {
+    this.send({ type: "presence_sub", ids: this.watched });
   }
 
   private async connect(): Promise<void> {
@@ -154,6 +170,7 @@ export class Link {
     this.handlers.connected();
     this.send({ type: "resume", positions: this.handlers.positions() });
     this.become({ phase: "online" });
+    if (this.watched.length > 0) this.subscribe();
     this.ping(this.heartbeatMs);
   }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import { CallError } from "../wire/api";
 import type { Args, Failure } from "../wire/api";
@@ -190,4 +191,52 @@ test("an answered message whose echo never comes was deleted, and goes", async (
   expect(status()).toEqual(["a:sent"]);
   await world.pass(2_000);
   expect(status()).toEqual([]);
+});
+
+test("after a reload a failed message does not hold up the one behind it", async () => {
+  saved = [{ ...pending("a"), status: "failed", error: "restricted_action", refused: true }, pending("b")];
+  outbox.start();
+  await settle();
+  expect(status()).toEqual(["a:failed", "b:sent"]);
+});
+
+/** What the server may do with a call. */
+const act = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(undefined) },
+  { weight: 3, arbitrary: fc.constant(LOST) },
+  fc.constant<Failure>({ kind: "later", error: "ratelimited", afterMs: 2_000 }),
+  fc.constant<Failure>({ kind: "refused", error: "restricted_action" }),
+);
+
+test("whatever the server does, each message is posted once at most, in order, with the content that it was written with", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ formatted: fc.boolean(), reload: fc.boolean() }), { minLength: 1, maxLength: 6 }), fc.array(act, { maxLength: 20 }), async (messages, acts) => {
+      world = new FakeWorld();
+      state = initialState;
+      [calls, posted, saved, online] = [[], new Map(), [], true];
+      outbox = make();
+      script = [...acts] as Failure[];
+      const written = messages.map(({ formatted }, i): Pending => ({ ...pending(`m${i}`), created: i, ...(formatted ? { blocks: [{ type: "rich_text", elements: [i] }] } : {}) }));
+      for (const [i, it] of written.entries()) {
+        outbox.send(it);
+        await world.pass(300);
+        if (!messages[i]!.reload) continue;
+        outbox.stop();
+        state = initialState;
+        outbox = make();
+        outbox.start();
+      }
+      await world.pass(200_000);
+      for (const call of calls) {
+        const it = written.find((other) => other.id === call["client_msg_id"])!;
+        expect([call["text"], call["blocks"]]).toEqual([it.text, it.blocks && JSON.stringify(it.blocks)]);
+      }
+      const refused = new Set((state.pending["C1"] ?? []).filter((it) => it.status === "failed").map((it) => it.id));
+      const ids = [...posted.keys()];
+      expect(ids).toEqual(written.map((it) => it.id).filter((id) => ids.includes(id)));
+      for (const { id } of written) expect(ids.includes(id) || refused.has(id), id).toBe(true);
+      outbox.stop();
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -82,13 +82,17 @@ export class Outbox {
   private pump(key: LogKey): void {
     if (this.working.has(key)) return;
     this.working.add(key);
-    void this.work(key).finally(() => this.working.delete(key));
+    void this.work(key);
   }
 
   private async work(key: LogKey): Promise<void> {
     for (;;) {
       const next = this.ports.state().pending[key]?.find((it) => it.status === "sending" || it.status === "waiting");
-      if (next === undefined || this.stopped) return;
+      if (next === undefined || this.stopped) {
+        // In the same step in which nothing was found: what is added from now on starts the work anew.
+        this.working.delete(key);
+        return;
+      }
       await this.deliver(key, next);
       this.save();
     }
@@ -103,7 +107,9 @@ export class Outbox {
         const answer = await this.ports.call<Envelope & { ts: Ts }>("chat.postMessage", {
           channel: it.channel,
           text: it.text,
+          blocks: it.blocks === undefined ? undefined : JSON.stringify(it.blocks),
           thread_ts: it.thread,
+          reply_broadcast: it.broadcast,
           client_msg_id: it.id,
         });
         dispatch({ type: "send_status", log: key, id: it.id, status: "sent", ts: answer.ts });

@@ -4,6 +4,7 @@
  */
 import { SIGNED_OUT_ERRORS, failureOf } from "../wire/api";
 import type { Args, Call } from "../wire/api";
+import type { Content } from "../composer/content";
 import type { Boot, Channel, Envelope, HistoryPage, PinnedItem, Position, TopicId, Ts, User } from "../wire/types";
 import { TS_ZERO, compareTs } from "../wire/types";
 import { signal } from "../store/signal";
@@ -15,6 +16,8 @@ import type { Page } from "./log";
 import { Link } from "./link";
 import type { LinkState } from "./link";
 import { Outbox } from "./outbox";
+import { Places } from "./places";
+import { PresenceWatch } from "./presence";
 import { fullJitterMs, uuid } from "./ports";
 import type { World } from "./ports";
 import { channelOf, hasUnreads, initialState, isReply, threadOf } from "./state";
@@ -32,6 +35,8 @@ const MARK_EVERY_MS = 700;
 const ROWS_KEPT_MAX = 600;
 /** What the server sends within this time is shown together, milliseconds. */
 const FRAMES_MS = 16;
+/** Activity is told to the server at most once in this time, milliseconds. */
+const TICKLE_EVERY_MS = 30_000;
 /** People that are fetched at the start, in pages of 500; others when they say something. */
 const USER_PAGES_MAX = 20;
 
@@ -53,6 +58,10 @@ export class Session {
   readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
   /** The person signs out on this device. */
   leaving = false;
+  /** Threads, mentions, people, preferences: what is around the conversations. */
+  readonly places: Places;
+  private readonly presence: PresenceWatch;
+  private tickledAt = 0;
   private readonly socket: Link;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
@@ -76,6 +85,13 @@ export class Session {
       },
       frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
       state: (state) => this.linked(state),
+    });
+    this.presence = new PresenceWatch(world, (users) => this.socket.watchPresence(users));
+    this.places = new Places({
+      world,
+      call: (method, args) => this.call(method, args),
+      state: () => this.state.get(),
+      dispatch: (input) => this.dispatch({ type: "personal", input }),
     });
     this.outbox = new Outbox({
       world,
@@ -203,11 +219,11 @@ export class Session {
 
   // --- Writing ------------------------------------------------------------------------------------
 
-  send(key: LogKey, text: string): void {
+  send(key: LogKey, content: Content): void {
     const thread = threadOf(key);
     const channel = channelOf(key);
     this.openEnd(key);
-    const pending: Pending = { id: uuid(), channel, text, created: this.ports.world.now(), status: "sending", ...(thread === undefined ? {} : { thread }) };
+    const pending: Pending = { id: uuid(), channel, ...content, created: this.ports.world.now(), status: "sending", ...(thread === undefined ? {} : { thread }) };
     this.outbox.send(pending);
   }
 
@@ -220,9 +236,19 @@ export class Session {
   }
 
   /** Throws a `CallError` when the server did not do it. */
-  async edit(channel: string, ts: Ts, text: string): Promise<void> {
-    await this.call("chat.update", { channel, ts, text });
-    this.dispatch({ type: "guess_edit", channel, ts, text });
+  async edit(channel: string, ts: Ts, { text, blocks }: Content): Promise<void> {
+    await this.call("chat.update", { channel, ts, text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks) });
+    this.dispatch({ type: "guess_edit", channel, ts, text, blocks });
+  }
+
+  /** Sends later; `at` in milliseconds since 1970. Throws a `CallError` when nobody can say that it will be. */
+  async schedule(key: LogKey, { text, blocks, broadcast }: Content, at: number): Promise<void> {
+    await this.call("chat.scheduleMessage", { channel: channelOf(key), thread_ts: threadOf(key), reply_broadcast: broadcast, text, blocks: blocks === undefined ? undefined : JSON.stringify(blocks), post_at: Math.floor(at / 1000) });
+  }
+
+  /** A call of which nothing has to be known here: what it changes comes back as events. */
+  async request(method: string, args?: Args): Promise<void> {
+    await this.call(method, args);
   }
 
   async delete(channel: string, ts: Ts): Promise<void> {
@@ -276,13 +302,26 @@ export class Session {
     this.socket.typing(channelOf(key), threadOf(key));
   }
 
+  /** Watches whether somebody is there, until the returned function is called. */
+  watchPresence(user: string): () => void {
+    return this.presence.watch(user);
+  }
+
+  /** The person does something on this device; told now and then only. */
+  active(): void {
+    const now = this.ports.world.now();
+    if (now - this.tickledAt < TICKLE_EVERY_MS) return;
+    this.tickledAt = now;
+    this.socket.tickle();
+  }
+
   /** Every channel that the person may see. */
-  async browse(): Promise<Channel[]> {
+  async browse(archived = false): Promise<Channel[]> {
     const channels: Channel[] = [];
     for (let cursor: string | undefined = "", pages = 0; cursor !== undefined && pages < 10; pages++) {
       const answer: Envelope & { channels: Channel[] } = await this.call("conversations.list", {
         limit: 200,
-        exclude_archived: true,
+        exclude_archived: !archived,
         types: "public_channel,private_channel",
         ...(cursor === "" ? {} : { cursor }),
       });
@@ -324,8 +363,8 @@ export class Session {
     await this.call("conversations.invite", { channel, users });
   }
 
-  async inviteLink(): Promise<string> {
-    const { url } = await this.call<Envelope & { url: string }>("parlance.invite.create", { uses_max: 100 });
+  async inviteLink(options: { expires_in: number; uses_max: number; email?: string }): Promise<string> {
+    const { url } = await this.call<Envelope & { url: string }>("parlance.invite.create", options);
     return url;
   }
 
@@ -415,11 +454,15 @@ export class Session {
         return;
       case "user":
         return this.askUser(effect.id);
+      case "threads":
+        return this.places.refreshThreads();
     }
   }
 
   private linked(state: LinkState): void {
     this.link.set(state);
+    // Who is there is not known without the server.
+    if (state.phase !== "online" && Object.keys(this.state.get().personal.presence).length > 0) this.dispatch({ type: "personal", input: { type: "presence_lost" } });
     if (state.phase === "online") this.outbox.kick();
   }
 
@@ -461,6 +504,11 @@ export class Session {
     this.dispatch({ type: "users", users: answer.members });
     const next = answer.response_metadata?.next_cursor;
     if (next && pages > 1 && !this.stopped) void this.fetchUsers(next, pages - 1).catch(() => {});
+  }
+
+  /** Somebody is about to be shown: fetches them, unless they are known. */
+  knowPerson(id: string): void {
+    if (this.state.get().users[id] === undefined) this.askUser(id);
   }
 
   private askUser(id: string): void {

@@ -1,6 +1,8 @@
-import type { Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
+import type { Block, Channel, Message, Team, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { compareTs } from "../wire/types";
 import type { Log } from "./log";
+import { initialPersonal } from "./personal";
+import type { Personal } from "./personal";
 
 /** Where messages are shown: a channel (`"C1"`) or a thread in it (`"C1/1712345678.000200"`). */
 export type LogKey = string;
@@ -71,6 +73,10 @@ export interface Pending {
   channel: string;
   thread?: Ts;
   text: string;
+  /** Its formatting, when the text does not say all of it. */
+  blocks?: Block[];
+  /** A reply that its channel shows too. */
+  broadcast?: true;
   /** Milliseconds since 1970. */
   created: number;
   /** `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */
@@ -98,6 +104,8 @@ export interface State {
   pending: Readonly<Record<LogKey, readonly Pending[]>>;
   /** Who types where, until when (milliseconds since 1970). */
   typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;
+  /** Preferences, do-not-disturb, followed threads. */
+  personal: Personal;
 }
 
 export const initialState: State = {
@@ -110,6 +118,7 @@ export const initialState: State = {
   loads: {},
   pending: {},
   typing: {},
+  personal: initialPersonal,
 };
 
 /** Messages are unread. */

@@ -38,6 +38,13 @@ export function titleOf(state: State, channel: Channel): string {
   return channel.name ?? t.unknownChannel;
 }
 
+/** What a conversation is called in a sentence: `#general`, or the people of a DM. */
+export function labelOf(state: State, id: string): string {
+  const channel = state.conversations[id]?.channel;
+  if (channel === undefined) return t.unknownChannel;
+  return channel.is_im || channel.is_mpim ? titleOf(state, channel) : `#${titleOf(state, channel)}`;
+}
+
 /** A group DM is named after its people: `mpdm-ann--bo--cy-1`. */
 function groupTitle(state: State, channel: Channel): string {
   const names = (channel.name ?? "").replace(/^mpdm-/, "").replace(/-\d+$/, "").split("--");

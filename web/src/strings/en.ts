@@ -1,4 +1,5 @@
 import { content } from "./content";
+import { places, placesErrors } from "./en.places";
 
 const people = (names: string[], rest: number): string => {
   if (rest > 0) return `${names.join(", ")} and ${rest} more`;
@@ -120,6 +121,7 @@ export const en = {
     discard: "Discard",
     save: "Save",
     editHint: "Enter to save, Esc to cancel",
+    editHintHere: (save: string) => `${save} to save, Esc to cancel`,
     deleteTitle: "Delete this message?",
     deleteLead: "It disappears for everybody. This cannot be undone.",
     joined: "joined",
@@ -145,6 +147,50 @@ export const en = {
     left: (count: number) => `${count.toLocaleString()} characters left`,
     typing: (names: string[]) => (names.length > 3 ? "Several people are typing…" : `${people(names, 0)} ${names.length === 1 ? "is" : "are"} typing…`),
     broadcasts: { here: "everybody who is active", channel: "everybody in this channel", everyone: "everybody" } as Record<string, string>,
+    hintHere: (send: string) => `Enter for a new line · ${send} to send`,
+    alsoSend: (channel: string) => `Also send to #${channel}`,
+    suggestions: "Suggestions",
+    found: (count: number) => (count === 1 ? "1 suggestion" : `${count} suggestions. Arrow keys choose, Enter takes one.`),
+    reaches: (who: string, count: number) => `${who}: ${count.toLocaleString()} ${count === 1 ? "person" : "people"}`,
+    tells: (count: number) => `This tells ${count.toLocaleString()} people.`,
+    tooFormatted: "Too much formatting for one message. Split it; nothing was sent.",
+    formatting: "Formatting",
+    format: { bold: "Bold", italic: "Italic", strike: "Strikethrough", code: "Code", link: "Link", ordered: "Numbered list", bullet: "Bulleted list", quote: "Quote", code_block: "Code block" } as Record<string, string>,
+    linkAdd: "Add a link",
+    linkEdit: "Change the link",
+    linkAddress: "Address",
+    linkText: "Text",
+    linkRemove: "Remove link",
+    linkWrong: "This is no web or mail address.",
+    later: "Send later",
+    preset: (key: "today" | "tomorrow" | "monday", time: string) => `${{ today: "Today", tomorrow: "Tomorrow", monday: "Monday" }[key]} at ${time}`,
+    ownTime: "Another time…",
+    when: "Date and time",
+    schedule: "Schedule",
+    scheduled: (when: string) => `It will be sent ${when}.`,
+    timePast: "This time has passed.",
+    timeFar: (days: number) => `At most ${days} days ahead.`,
+  },
+
+  commands: {
+    me: { usage: "does something", hint: "Say what you do" },
+    shrug: { usage: "[text]", hint: "¯\\_(ツ)_/¯" },
+    topic: { usage: "[text]", hint: "Set or clear the topic" },
+    status: { usage: "[:emoji: text | clear]", hint: "Set or clear your status" },
+    dnd: { usage: "[30m | 2h | off]", hint: "Pause notifications" },
+    invite: { usage: "@name", hint: "Add people to this channel" },
+    leave: { usage: "", hint: "Leave this channel" },
+    missing: (usage: string) => `Something is missing: ${usage}`,
+    notInThread: "This works in a conversation, not in a thread.",
+    statusLong: (max: number) => `A status has at most ${max} characters.`,
+    statusSet: "Your status is set.",
+    statusCleared: "Your status is cleared.",
+    dndHow: "Say for how long: /dnd 30m, /dnd 2h, or /dnd off.",
+    dndOff: "Notifications are on again.",
+    dndOn: (minutes: number) => `Notifications are paused for ${minutes < 120 ? `${minutes} minutes` : minutes < 2_880 ? `${Math.round(minutes / 60)} hours` : `${Math.round(minutes / 1_440)} days`}.`,
+    inviteWho: "Say who: /invite @name",
+    notLater: "A command works at once or not at all. It was not scheduled.",
+    unknown: (name: string) => `There is no command ${name}. Send it again to send it as a message.`,
   },
 
   emoji: {
@@ -167,12 +213,6 @@ export const en = {
   },
 
   browse: {
-    title: "Channels",
-    search: "Search channels",
-    member: "Joined",
-    join: "Join",
-    open: "Open",
-    none: "No channel has that name.",
     create: "Create a channel",
     name: "Name",
     nameHint: "Lower case, no spaces: design-review",
@@ -190,7 +230,17 @@ export const en = {
 
   invite: {
     title: "Invite people",
-    lead: "Whoever opens this link can join as a member. It works for 7 days, at most 100 times.",
+    lead: "Whoever opens the link can join this workspace as a member. You send it yourself, by mail or message.",
+    email: "Only for this address (optional)",
+    anybody: "Anybody who has the link",
+    emailHint: "The link then works once, for an account with this address.",
+    expires: "It works for",
+    uses: "At most for",
+    days: (count: number) => (count === 1 ? "1 day" : `${count} days`),
+    people: (count: number) => (count === 1 ? "1 person" : `${count.toLocaleString()} people`),
+    made: (uses: number, days: number) => `At most ${uses === 1 ? "1 person" : `${uses.toLocaleString()} people`} can join with it, for ${days === 1 ? "1 day" : `${days} days`}. It is shown only now.`,
+    madeFor: (email: string, days: number) => `${email} can join with it, for ${days === 1 ? "1 day" : `${days} days`}. It is shown only now.`,
+    another: "Make another one",
     create: "Create link",
     copy: "Copy link",
     copied: "Copied",
@@ -203,6 +253,8 @@ export const en = {
     refused: "The server does not accept this page any more. Reload it.",
     reload: "Reload",
   },
+
+  places,
 
   failed: (code: string) => `That did not work (${code}). Nothing was changed; please try again.`,
   errors: {
@@ -231,6 +283,13 @@ export const en = {
     cant_delete_message: "Only the author can delete a message.",
     edit_window_closed: "This message can no longer be edited.",
     no_text: "There is nothing to send.",
+    invalid_blocks: "The server does not take this formatting, so it was not sent.",
+    msg_blocks_too_long: "There is too much formatting in it. Split it; nothing was sent.",
+    time_in_past: "This time has passed, so nothing was scheduled.",
+    time_too_far: "This is too far ahead, so nothing was scheduled.",
+    restricted_too_many: "Too many messages are scheduled for this time already.",
+    snooze_not_active: "Notifications are on already.",
+    profile_set_failed: "This status cannot be set. Check the emoji.",
     name_taken: "A channel of this name exists already.",
     invalid_name_specials: "Only lower-case letters, numbers, - and _ are possible.",
     invalid_name_required: "The channel needs a name.",
@@ -245,6 +304,7 @@ export const en = {
     cannot_reply_to_message: "This message cannot be replied to, so it was not sent.",
     too_many_emoji: "There are too many different emoji on this message.",
     too_many_reactions: "There are too many reactions on this message.",
+    ...placesErrors,
   } as Record<string, string>,
 };
 

@@ -35,7 +35,8 @@ export function encodeText(typed: string, names: Names): string {
   return out + escape(typed.slice(at));
 }
 
-function nameAt(typed: string, at: number, sign: "@" | "#", names: Names): { code: string; length: number } | undefined {
+/** The name that begins after the sign at `at`, the longest there is. */
+export function nameAt(typed: string, at: number, sign: "@" | "#", names: Names): { code: string; length: number } | undefined {
   const rest = typed.slice(at + 1, at + 121);
   const ends = (name: string) => name !== "" && rest.startsWith(name) && !/[\p{L}\p{N}_]/u.test(rest[name.length] ?? "");
   let best: { code: string; length: number } | undefined;

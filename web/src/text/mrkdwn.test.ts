@@ -51,6 +51,7 @@ test.each([
   ["a ```\nlet x = &lt;T&gt;;\n``` b", "a |{pre let x = <T>;}| b"],
   ["```unclosed", "```unclosed"],
   ["&gt; one\n&gt; two\nthree", "{quote one⏎two}|three"],
+  ["> one\n> two", "{quote one⏎two}"],
   ["&gt;&gt;&gt; all\nof it", "{quote all⏎of it}"],
   ["one\n\ntwo", "one⏎⏎two"],
   ["<https://a.example/x?y=1&amp;z=2|label &amp; more>", "[label & more](https://a.example/x?y=1&z=2)"],

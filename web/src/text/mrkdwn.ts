@@ -71,8 +71,8 @@ function parseLines(text: string, blocks: Block[], afterFence: boolean, beforeFe
     lines = [];
   };
   for (const line of body.split("\n")) {
-    const all = /^(?:&gt;){3} ?/.exec(line);
-    const one = /^&gt; ?/.exec(line);
+    const all = /^(?:&gt;|>){3} ?/.exec(line);
+    const one = /^(?:&gt;|>) ?/.exec(line);
     const next = rest || all || one ? "quote" : "paragraph";
     if (next !== kind) flush();
     kind = next;

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { browserWorld, fullJitterMs } from "../realtime/ports";
 import { Session } from "../realtime/session";
 import { SessionContext } from "../store/context";
-import { navigate, route } from "../store/route";
+import { isInside, navigate, route } from "../store/route";
 import type { Route } from "../store/route";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
@@ -32,7 +32,7 @@ export function App() {
         await session.start();
         if (mine !== turn.current) return session.stop();
         void loadEmoji();
-        if (route.get().name !== "channel") navigate(wanted.current.name === "channel" ? wanted.current : { name: "home" }, true);
+        if (!isInside(route.get())) navigate(isInside(wanted.current) ? wanted.current : { name: "home" }, true);
         setPhase({ name: "inside", session });
         return;
       } catch (thrown) {

@@ -1,32 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Composer } from "../components/Composer";
-import { Icon } from "../components/Icon";
-import { Menu } from "../components/overlay";
 import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
-import { nameOf, titleOf, useSession, useWorkspace } from "../store/context";
-import { loadDraft, saveDraft } from "../store/drafts";
+import { titleOf, useSession, useWorkspace } from "../store/context";
+import { focused } from "../store/focused";
 import { useTarget } from "../store/jump";
-import type { Target } from "../store/jump";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
-import { sameItems, signal, useSignal } from "../store/signal";
+import { useSignal } from "../store/signal";
 import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
-import { DateButton } from "./JumpMenu";
+import { ConversationHeader } from "./ConversationHeader";
 import { MessageList } from "./MessageList";
-import { PeoplePicker } from "./PeoplePicker";
-import { PinsButton } from "./PinsPanel";
-
-/** Whether somebody looks at the window. */
-const focused = signal(typeof document === "undefined" || document.hasFocus());
-if (typeof window !== "undefined") {
-  const update = () => focused.set(document.hasFocus() && !document.hidden);
-  window.addEventListener("focus", update);
-  window.addEventListener("blur", update);
-  document.addEventListener("visibilitychange", update);
-}
+import { Writer } from "./Writer";
 
 /** One conversation: its messages and the place to write. */
 export function Conversation({ id }: { id: string }) {
@@ -48,7 +34,7 @@ function Open({ channel }: { channel: Channel }) {
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
-      <Header channel={channel} title={title} onJump={jump} />
+      <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
         logKey={id}
         channel={id}
@@ -122,58 +108,13 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
 /** The newest message of one's own that can be edited. */
 export function lastOwn(state: State, key: LogKey): Ts | undefined {
   const rows = state.logs[key]?.rows ?? [];
+  // The last one is still on its way: the one before it is not meant.
+  if (state.pending[key]?.some((it) => it.status !== "failed")) return undefined;
   for (let i = rows.length - 1; i >= 0; i--) {
     const { message } = rows[i]!;
     if (message.user === state.self?.id && !message.bot_id && !isNotice(message) && message.subtype !== "tombstone") return message.ts;
   }
   return undefined;
-}
-
-function Header({ channel, title, onJump }: { channel: Channel; title: string; onJump(target: Target): void }) {
-  const session = useSession();
-  const [menu, setMenu] = useState(false);
-  const [adding, setAdding] = useState(false);
-  const more = useRef<HTMLButtonElement>(null);
-  const direct = channel.is_im || channel.is_mpim;
-  const count = channel.num_members;
-  return (
-    <header className="pane-head">
-      <button type="button" className="icon-button back" aria-label={t.back} onClick={() => navigate({ name: "home" })}>
-        <Icon name="back" />
-      </button>
-      <h1>
-        {!direct && <Icon name={channel.is_private ? "lock" : "hash"} />}
-        <span>{title}</span>
-      </h1>
-      {channel.topic?.value && <p className="topic">{channel.topic.value}</p>}
-      <span className="grow" />
-      <PinsButton channel={channel.id} />
-      <DateButton channel={channel} onJump={onJump} />
-      {!direct && count !== undefined && (
-        <span className="member-count" title={t.conversation.members(count)}>
-          <Icon name="people" />
-          {count}
-        </span>
-      )}
-      {!direct && (
-        <button ref={more} type="button" className="icon-button" aria-label={t.conversation.details} aria-expanded={menu} onClick={() => setMenu(!menu)}>
-          <Icon name="more" />
-        </button>
-      )}
-      {menu && (
-        <Menu
-          anchor={more}
-          label={t.conversation.details}
-          onClose={() => setMenu(false)}
-          items={[
-            { key: "add", icon: <Icon name="people" />, text: t.conversation.addPeople, run: () => setAdding(true) },
-            ...(channel.is_general ? [] : [{ key: "leave", icon: <Icon name="exit" />, text: t.conversation.leave, danger: true, run: () => void session.leave(channel.id).then(() => navigate({ name: "home" }), notifyFailure) }]),
-          ]}
-        />
-      )}
-      {adding && <PeoplePicker title={t.peoplePicker.addTitle(title)} onClose={() => setAdding(false)} onPick={(user) => session.invite(channel.id, user)} />}
-    </header>
-  );
 }
 
 function Intro({ channel, title }: { channel: Channel; title: string }) {
@@ -189,33 +130,6 @@ function Intro({ channel, title }: { channel: Channel; title: string }) {
       <strong>{head}</strong>
       {channel.purpose?.value || lead}
     </div>
-  );
-}
-
-/** The composer of a conversation or thread, with its draft and who else types. */
-export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; placeholder: string; onEditLast(): void }) {
-  const session = useSession();
-  const self = useWorkspace((state) => state.self?.id ?? "");
-  const typing = useWorkspace((state) => Object.keys(state.typing[logKey] ?? {}).map((id) => nameOf(state.users[id])), sameItems);
-  return (
-    <footer className="writer">
-      <Composer
-        key={logKey}
-        id={logKey}
-        initial={loadDraft(self, logKey)}
-        placeholder={placeholder}
-        autoFocus
-        onChange={(typed) => {
-          saveDraft(self, logKey, typed);
-          if (typed !== "") session.typing(logKey);
-        }}
-        onSend={(text) => session.send(logKey, text)}
-        onEditLast={onEditLast}
-      />
-      <p className="typing" role="status">
-        {typing.length > 0 ? t.composer.typing(typing) : <span className="hint">{t.composer.hint}</span>}
-      </p>
-    </footer>
   );
 }
 

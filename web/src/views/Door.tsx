@@ -58,7 +58,7 @@ export function SignIn({ call, onEnter, teams, notice }: DoorProps & { teams: Te
 /** The first owner's sign-up. */
 export function Setup({ call, onEnter }: DoorProps) {
   const form = useForm(async (fields) => {
-    await call("parlance.setup", { team_name: fields.team_name, real_name: fields.real_name, email: fields.email, password: fields.password });
+    await call("parlance.setup", { team_name: fields.team_name, real_name: fields.real_name, email: fields.email, password: fields.password, tz: timeZone() });
     onEnter();
   });
   return (
@@ -83,7 +83,7 @@ export function Invite({ call, onEnter, code }: DoorProps & { code: string }) {
     call<Invitation>("parlance.invite.info", { code }).then(setInfo, (thrown: unknown) => setInfo(failureOf(thrown).error));
   }, [call, code]);
   const form = useForm(async (fields) => {
-    await call("parlance.invite.accept", { code, real_name: fields.real_name, email: fields.email, password: fields.password });
+    await call("parlance.invite.accept", { code, real_name: fields.real_name, email: fields.email, password: fields.password, tz: timeZone() });
     onEnter();
   });
   const toSignIn = (
@@ -106,6 +106,11 @@ export function Invite({ call, onEnter, code }: DoorProps & { code: string }) {
       </form>
     </Door>
   );
+}
+
+/** Where the person is: others see what time it is there, and the night is quiet by it. */
+function timeZone(): string | undefined {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone || undefined;
 }
 
 /** The server does not answer; the page tries again by itself. */

@@ -1,12 +1,10 @@
 import { memo, useId, useRef, useState } from "react";
 import { Avatar } from "../components/Avatar";
-import { Composer, useTyped } from "../components/Composer";
 import { Icon } from "../components/Icon";
 import { findRow } from "../realtime/log";
 import { isNotice, threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
-import { notifyFailure } from "../store/notice";
 import { minute } from "../store/minute";
 import { sameItems, useSignal } from "../store/signal";
 import { t } from "../strings";
@@ -18,6 +16,7 @@ import { tsToMs } from "../wire/types";
 import { MessageActions, messageKey } from "./MessageActions";
 import type { Opened } from "./MessageActions";
 import { MessageContent, messageText } from "./MessageContent";
+import { MessageEditor } from "./MessageEditor";
 import { Notice } from "./Notice";
 import { PersonCard } from "./PersonCard";
 import { Reactions } from "./Reactions";
@@ -181,7 +180,7 @@ function Body({ item, logKey, channel, editing, canWrite, current, onEdit, onThr
         )}
         <div id={`${id}what`}>
           {editing ? (
-            <Editor message={message} channel={channel} onDone={() => onEdit(undefined)} />
+            <MessageEditor message={message} channel={channel} onDone={() => onEdit(undefined)} />
           ) : gone ? (
             <p className="text faint">{t.message.deleted}</p>
           ) : (
@@ -227,28 +226,6 @@ function Author({ user, name }: { user: User | undefined; name: string }) {
       </button>
       {open && user && <PersonCard user={user} anchor={ref} onClose={() => setOpen(false)} />}
     </>
-  );
-}
-
-function Editor({ message, channel, onDone }: { message: Message; channel: string; onDone(): void }) {
-  const session = useSession();
-  const typed = useTyped(message.text ?? "");
-  return (
-    <div className="editor">
-      <Composer
-        id={`edit-${message.ts}`}
-        initial={typed}
-        placeholder={t.message.edit}
-        autoFocus
-        submit={t.message.save}
-        onCancel={onDone}
-        onSend={(text) => {
-          if (text === message.text) onDone();
-          else session.edit(channel, message.ts, text).then(onDone, notifyFailure);
-        }}
-      />
-      <p className="editor-hint">{t.message.editHint}</p>
-    </div>
   );
 }
 

@@ -4,20 +4,24 @@ import { Dialog } from "../components/overlay";
 import { compareNames, nameOf, useSession, useWorkspace } from "../store/context";
 import { notify, notifyFailure } from "../store/notice";
 import { t } from "../strings";
+import { fitScore } from "../text/fuzzy";
 
 /** People listed at once; typing narrows them. */
 const LISTED_MAX = 40;
 
 /** Picks a person. `onPick` may fail; the dialog stays open then. */
-export function PeoplePicker({ title, onClose, onPick }: { title: string; onClose(): void; onPick(user: string): Promise<void> }) {
+export function PeoplePicker({ title, without = [], onClose, onPick }: { title: string; without?: readonly string[] | undefined; onClose(): void; onPick(user: string): Promise<void> }) {
   const session = useSession();
   const users = useWorkspace((state) => state.users);
   const [query, setQuery] = useState("");
-  const wanted = query.trim().toLowerCase();
+  const wanted = query.trim().replace(/^@/, "");
   const found = Object.values(users)
-    .filter((user) => !user.deleted && !user.is_bot && `${nameOf(user)} ${user.name}`.toLowerCase().includes(wanted))
-    .sort((a, b) => compareNames(nameOf(a), nameOf(b)))
-    .slice(0, LISTED_MAX);
+    .filter((user) => !user.deleted && !user.is_bot && !without.includes(user.id))
+    .map((user) => ({ user, score: Math.max(fitScore(nameOf(user), wanted), 0.9 * fitScore(user.name, wanted)) }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score || compareNames(nameOf(a.user), nameOf(b.user)))
+    .slice(0, LISTED_MAX)
+    .map(({ user }) => user);
   const pick = (id: string) => {
     onPick(id).then(() => {
       if (title !== t.peoplePicker.title) notify(t.peoplePicker.added(nameOf(session.state.get().users[id])));

@@ -1,48 +1,37 @@
-import { memo, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo } from "react";
 import type { ReactNode } from "react";
-import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
-import { Menu } from "../components/overlay";
-import { hasUnreads, mentionCount } from "../realtime/state";
+import { isListed } from "../realtime/attention";
 import type { Conversation } from "../realtime/state";
-import { compareNames, nameOf, titleOf, useSession, useWorkspace } from "../store/context";
-import { notifyFailure } from "../store/notice";
+import { compareNames, titleOf, useSession, useWorkspace } from "../store/context";
+import { openDialog } from "../store/dialogs";
+import { minute } from "../store/minute";
+import { may } from "../store/rights";
 import { navigate } from "../store/route";
+import type { Place } from "../store/route";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
-import { BrowseDialog } from "./BrowseDialog";
-import { InviteDialog } from "./InviteDialog";
-import { PeoplePicker } from "./PeoplePicker";
+import { AccountBar } from "./AccountBar";
+import { PlaceEntries } from "./PlaceEntries";
+import { SidebarEntry } from "./SidebarEntry";
 
 interface Props {
   current: string | undefined;
+  place: Place | undefined;
   onJump(): void;
   onSignedOut(): void;
 }
 
-type Open = "menu" | "browse" | "create" | "people" | "invite" | undefined;
-
 /** Who and what one can talk to. */
-export function Sidebar({ current, onJump, onSignedOut }: Props) {
+export function Sidebar({ current, place, onJump, onSignedOut }: Props) {
   const session = useSession();
   const team = useWorkspace((state) => state.team);
-  const self = useWorkspace((state) => state.self);
-  const conversations = useWorkspace((state) => state.conversations);
-  const users = useWorkspace((state) => state.users);
-  const [open, setOpen] = useState<Open>(undefined);
-  const account = useRef<HTMLButtonElement>(null);
-  const { channels, direct } = useMemo(() => {
-    const state = session.state.get();
-    const all = Object.values(conversations).filter((it) => !it.gone && !it.channel.is_archived && it.channel.is_open !== false);
-    const byTitle = (a: Conversation, b: Conversation) => compareNames(titleOf(state, a.channel), titleOf(state, b.channel));
-    return {
-      channels: all.filter((it) => !it.channel.is_im && !it.channel.is_mpim).sort(byTitle),
-      direct: all.filter((it) => it.channel.is_im || it.channel.is_mpim).sort(byTitle),
-    };
-    // Names of people are part of the order.
-    // oxlint-disable-next-line react-hooks/exhaustive-deps
-  }, [conversations, users, session]);
-  const leave = (everywhere: boolean) => void session.signOut(everywhere).then(onSignedOut, notifyFailure);
+  const { channels, direct } = useLists();
+  const alone = useWorkspace((state) => may(state.team, state.self, "who_can_invite") && Object.values(state.users).every((user) => user.is_bot || user.deleted || user.id === state.self?.id));
+  const now = useSignal(minute);
+  useEffect(() => {
+    void session.places.watchDnd(direct.flatMap(({ channel }) => (channel.is_im && channel.user !== undefined ? [channel.user] : [])));
+  }, [session, direct, now]);
   const section = (title: string, action: string, run: () => void, list: Conversation[], more?: ReactNode) => (
     <section className="group">
       <header>
@@ -53,7 +42,7 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
       </header>
       <ul>
         {list.map((it) => (
-          <Entry key={it.channel.id} it={it} current={it.channel.id === current} />
+          <SidebarEntry key={it.channel.id} it={it} current={it.channel.id === current} />
         ))}
         {more}
       </ul>
@@ -66,7 +55,7 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
           {[...(team?.name ?? "P")][0]?.toUpperCase()}
         </span>
         <h1>{team?.name}</h1>
-        <button type="button" className="icon-button" aria-label={t.sidebar.newMessage} title={t.sidebar.newMessage} onClick={() => setOpen("people")}>
+        <button type="button" className="icon-button" aria-label={t.sidebar.newMessage} title={t.sidebar.newMessage} onClick={() => openDialog("people")}>
           <Icon name="compose" />
         </button>
       </header>
@@ -76,101 +65,64 @@ export function Sidebar({ current, onJump, onSignedOut }: Props) {
         <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
       </button>
       <div className="groups">
+        <PlaceEntries current={place} />
         {section(
           t.sidebar.channels,
           t.sidebar.create,
-          () => setOpen("create"),
+          () => openDialog("create"),
           channels,
           <li>
-            <button type="button" className="entry quiet" onClick={() => setOpen("browse")}>
+            <a
+              className={place === "channels" ? "entry quiet current" : "entry quiet"}
+              href="/channels"
+              aria-current={place === "channels" ? "page" : undefined}
+              onClick={(event) => {
+                if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+                event.preventDefault();
+                navigate({ name: "place", place: "channels" });
+              }}
+            >
               <span className="sign">
                 <Icon name="search" />
               </span>
               <span className="entry-name">{t.sidebar.browse}</span>
-            </button>
+            </a>
           </li>,
         )}
-        {section(t.sidebar.direct, t.sidebar.newMessage, () => setOpen("people"), direct)}
+        {section(t.sidebar.direct, t.sidebar.newMessage, () => openDialog("people"), direct, alone && <Alone />)}
       </div>
-      <footer>
-        <button ref={account} type="button" className="account" aria-expanded={open === "menu"} onClick={() => setOpen(open === "menu" ? undefined : "menu")}>
-          <Avatar user={self} size={28} />
-          <span className="account-name">{nameOf(self)}</span>
-          <span className="sr-only">{t.sidebar.account}</span>
-          <LinkDot />
-        </button>
-        <button type="button" className="icon-button" aria-label={t.sidebar.invite} title={t.sidebar.invite} onClick={() => setOpen("invite")}>
-          <Icon name="link" />
-        </button>
-      </footer>
-      {open === "menu" && (
-        <Menu
-          anchor={account}
-          label={t.sidebar.account}
-          onClose={() => setOpen(undefined)}
-          items={[
-            { key: "invite", icon: <Icon name="link" />, text: t.sidebar.invite, run: () => setOpen("invite") },
-            { key: "out", icon: <Icon name="exit" />, text: t.sidebar.signOut, run: () => leave(false) },
-            { key: "all", icon: <Icon name="exit" />, text: t.sidebar.signOutAll, run: () => leave(true), danger: true },
-          ]}
-        />
-      )}
-      {(open === "browse" || open === "create") && <BrowseDialog create={open === "create"} onClose={() => setOpen(undefined)} />}
-      {open === "people" && (
-        <PeoplePicker
-          title={t.peoplePicker.title}
-          onClose={() => setOpen(undefined)}
-          onPick={async (user) => {
-            const channel = await session.message(user);
-            setOpen(undefined);
-            navigate({ name: "channel", channel });
-          }}
-        />
-      )}
-      {open === "invite" && <InviteDialog onClose={() => setOpen(undefined)} />}
+      <AccountBar onSignedOut={onSignedOut} />
     </nav>
   );
 }
 
-const Entry = memo(function Entry({ it, current }: { it: Conversation; current: boolean }) {
-  const { channel } = it;
-  const title = useWorkspace((state) => titleOf(state, channel));
-  const user = useWorkspace((state) => (channel.user === undefined ? undefined : state.users[channel.user]));
-  const self = useWorkspace((state) => channel.is_im && state.self?.id === channel.user);
-  const unread = hasUnreads(it);
-  const mentions = mentionCount(it);
+/** The first thing to do in a new workspace. */
+function Alone() {
   return (
-    <li>
-      <a
-        className={["entry", current ? "current" : "", unread ? "unread" : ""].filter(Boolean).join(" ")}
-        href={`/c/${channel.id}`}
-        aria-current={current ? "page" : undefined}
-        data-channel={channel.id}
-        onClick={(event) => {
-          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-          event.preventDefault();
-          navigate({ name: "channel", channel: channel.id });
-        }}
-      >
-        <span className="sign">{channel.is_im ? <Avatar user={user} size={20} /> : <Icon name={channel.is_mpim ? "people" : channel.is_private ? "lock" : "hash"} />}</span>
-        <span className="entry-name">
-          {title}
-          {self && <small> {t.sidebar.selfNote}</small>}
-        </span>
-        {mentions > 0 ? (
-          <span className="mentions" aria-label={t.sidebar.mentions(mentions)}>
-            {mentions > 99 ? "99+" : mentions}
-          </span>
-        ) : (
-          unread && <span className="dot" role="img" aria-label={t.sidebar.unread} />
-        )}
-      </a>
+    <li className="alone">
+      <p>{t.places.account.alone}</p>
+      <button type="button" className="button small" onClick={() => openDialog("invite")}>
+        <Icon name="link" />
+        {t.places.account.inviteFirst}
+      </button>
     </li>
   );
-});
+}
 
-/** Whether this device hears the server. */
-function LinkDot() {
-  const { phase } = useSignal(useSession().link);
-  return <span className={phase === "online" ? "link-dot online" : "link-dot"} data-link={phase} />;
+/** The conversations in the order of the list. */
+function useLists(): { channels: Conversation[]; direct: Conversation[] } {
+  const session = useSession();
+  const conversations = useWorkspace((state) => state.conversations);
+  const users = useWorkspace((state) => state.users);
+  return useMemo(() => {
+    const state = session.state.get();
+    const all = Object.values(conversations).filter(isListed);
+    const byTitle = (a: Conversation, b: Conversation) => compareNames(titleOf(state, a.channel), titleOf(state, b.channel));
+    return {
+      channels: all.filter((it) => !it.channel.is_im && !it.channel.is_mpim).sort(byTitle),
+      direct: all.filter((it) => it.channel.is_im || it.channel.is_mpim).sort(byTitle),
+    };
+    // Names of people are part of the order.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [conversations, users, session]);
 }

@@ -24,6 +24,12 @@ test("the beginning of a name beats the beginning of a word, and that what is in
   expect(found("nobody")).toEqual([]);
 });
 
+test("typos are forgiven, but a clean fit comes first", () => {
+  expect(found("genral")).toEqual(["general"]);
+  expect(found("radnom")).toEqual(["random"]);
+  expect(found("reen")[0]).toBe("Rene Marin");
+});
+
 test("numbers in names are in the order of numbers", () => {
   expect(found("member")).toEqual(["Member 9", "Member 10"]);
 });

@@ -8,8 +8,10 @@ import { useTarget } from "../store/jump";
 import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Ts } from "../wire/types";
-import { lastOwn, Writer } from "./Conversation";
+import { lastOwn } from "./Conversation";
+import { FollowButton, useThreadRead } from "./FollowButton";
 import { MessageList } from "./MessageList";
+import { Writer } from "./Writer";
 
 /** A thread beside its conversation, or in its place where there is no room. */
 export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
@@ -20,6 +22,8 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
   const missing = useWorkspace((state) => state.logs[key]?.loaded === true && findRow(state.logs[key], ts) === undefined);
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
   const [target] = useTarget(channel, ts);
+  const [atEnd, setAtEnd] = useState(false);
+  useThreadRead(channel, ts, atEnd);
   const close = () => navigate({ name: "channel", channel });
   useEscape(close);
   if (conversation === undefined || conversation.gone) return null;
@@ -34,6 +38,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         <h1>{t.thread.title}</h1>
         <p className="topic">{direct ? title : `#${title}`}</p>
         <span className="grow" />
+        <FollowButton channel={channel} thread={ts} />
         <button type="button" className="icon-button close" aria-label={t.close} onClick={close}>
           <Icon name="close" />
         </button>
@@ -47,6 +52,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         editing={editing}
         onEdit={setEditing}
         target={target}
+        onEnd={setAtEnd}
         intro={missing ? <div className="intro">{t.thread.missing}</div> : null}
       />
       {canWrite && <Writer key={key} logKey={key} placeholder={t.thread.placeholder} onEditLast={() => setEditing(lastOwn(session.state.get(), key))} />}

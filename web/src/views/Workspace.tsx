@@ -1,16 +1,24 @@
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import type { LinkState } from "../realtime/link";
 import type { State } from "../realtime/state";
-import { hasUnreads, mentionCount } from "../realtime/state";
-import { titleOf, useSession, useWorkspace } from "../store/context";
+import { useSession, useWorkspace } from "../store/context";
+import { densityOf, setLook, themeOf } from "../store/look";
 import { notice } from "../store/notice";
 import { navigate, route } from "../store/route";
 import { useSignal } from "../store/signal";
+import { followViewport } from "../store/viewport";
 import { t } from "../strings";
 import { Conversation } from "./Conversation";
+import { Dialogs } from "./Dialogs";
+import { DetailsPane, PersonPane, Place, useWarmPlaces } from "./Place";
 import { Sidebar } from "./Sidebar";
 import { Switcher, visited } from "./Switcher";
 import { Thread } from "./Thread";
+import { WindowMarks } from "./WindowMarks";
+import { useShortcuts } from "./useShortcuts";
+
+/** What tells that somebody is at the device. */
+const SIGNS_OF_LIFE = ["pointerdown", "keydown", "wheel", "focus"] as const;
 
 /** The three panes; on a phone one of them at a time. */
 export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
@@ -18,24 +26,25 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
   const at = useSignal(route);
   const channel = at.name === "channel" ? at.channel : undefined;
   const thread = at.name === "channel" ? at.thread : undefined;
+  const details = at.name === "channel" ? at.details : undefined;
+  const person = at.name === "channel" || at.name === "place" ? at.person : undefined;
+  const place = at.name === "place" ? at.place : undefined;
   const [jumping, setJumping] = useState(false);
+  useShortcuts(useCallback(() => setJumping(true), []));
+  useWarmPlaces();
+  useLook();
 
   useEffect(() => {
-    const shortcut = (event: KeyboardEvent) => {
-      if ((event.metaKey || event.ctrlKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
-        event.preventDefault();
-        setJumping(true);
-      }
-    };
     const wake = () => session.probe();
     const shown = () => !document.hidden && session.probe();
-    window.addEventListener("keydown", shortcut);
+    const active = () => session.active();
+    for (const sign of SIGNS_OF_LIFE) window.addEventListener(sign, active, { passive: true, capture: true });
     window.addEventListener("online", wake);
     window.addEventListener("offline", wake);
     window.addEventListener("focus", wake);
     document.addEventListener("visibilitychange", shown);
     return () => {
-      window.removeEventListener("keydown", shortcut);
+      for (const sign of SIGNS_OF_LIFE) window.removeEventListener(sign, active, { capture: true });
       window.removeEventListener("online", wake);
       window.removeEventListener("offline", wake);
       window.removeEventListener("focus", wake);
@@ -43,22 +52,28 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
     };
   }, [session]);
 
+  useEffect(followViewport, []);
+
   // Without a conversation in the address a wide window opens the one last looked at.
   useEffect(() => {
     if (channel !== undefined) {
       visited(channel);
       localStorage.setItem("parlance.last", channel);
-    } else if (window.matchMedia("(min-width: 640px)").matches) {
+    } else if (place === undefined && window.matchMedia("(min-width: 640px)").matches) {
       const first = firstChannel(session.state.get());
       if (first !== undefined) navigate({ name: "channel", channel: first }, true);
     }
-  }, [channel, session]);
+  }, [channel, place, session]);
 
+  const beside = thread !== undefined || details !== undefined || person !== undefined;
+  const closePerson = () => navigate(channel !== undefined ? { name: "channel", channel } : { name: "place", place: place ?? "people" });
   return (
-    <div className="workspace-frame" data-pane={thread !== undefined ? "thread" : channel !== undefined ? "channel" : "list"}>
-      <Title channel={channel} />
-      <Sidebar current={channel} onJump={() => setJumping(true)} onSignedOut={onSignedOut} />
-      {channel === undefined ? (
+    <div className="workspace-frame" data-pane={beside ? "thread" : channel !== undefined || place !== undefined ? "channel" : "list"}>
+      <WindowMarks />
+      <Sidebar current={channel} place={place === "scheduled" ? "drafts" : place} onJump={() => setJumping(true)} onSignedOut={onSignedOut} />
+      {place !== undefined ? (
+        <Place place={place} person={person} />
+      ) : channel === undefined ? (
         <section className="pane conversation">
           <div className="empty">
             <h2>{t.conversation.pick}</h2>
@@ -69,11 +84,21 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
         <Conversation id={channel} />
       )}
       {channel !== undefined && thread !== undefined && <Thread key={`${channel}/${thread}`} channel={channel} ts={thread} />}
+      {channel !== undefined && details !== undefined && <DetailsPane id={channel} tab={details} />}
+      {person !== undefined && <PersonPane id={person} onClose={closePerson} />}
       <Banner />
       <NoticeBar />
+      <Dialogs />
       {jumping && <Switcher onClose={() => setJumping(false)} />}
     </div>
   );
+}
+
+/** The page looks as the preferences say, on every device. */
+function useLook(): void {
+  const theme = useWorkspace((state) => themeOf(state.personal.prefs["ui_theme"]));
+  const density = useWorkspace((state) => densityOf(state.personal.prefs["ui_density"]));
+  useEffect(() => setLook(theme, density), [theme, density]);
 }
 
 function firstChannel(state: State): string | undefined {
@@ -81,27 +106,6 @@ function firstChannel(state: State): string | undefined {
   if (last !== null && state.conversations[last] !== undefined) return last;
   const all = Object.values(state.conversations).filter((it) => !it.gone);
   return (all.find((it) => it.channel.is_general) ?? all.find((it) => !it.channel.is_im) ?? all[0])?.channel.id;
-}
-
-/** The window's title: where one is, and whether something waits elsewhere. */
-function Title({ channel }: { channel: string | undefined }) {
-  const title = useWorkspace((state) => {
-    const it = channel === undefined ? undefined : state.conversations[channel];
-    let mentions = 0;
-    let unread = false;
-    for (const other of Object.values(state.conversations)) {
-      if (other.gone) continue;
-      mentions += mentionCount(other);
-      unread ||= hasUnreads(other);
-    }
-    const mark = mentions > 0 ? `(${mentions}) ` : unread ? "• " : "";
-    const name = it === undefined ? "" : `${it.channel.is_im ? "" : "#"}${titleOf(state, it.channel)} · `;
-    return `${mark}${name}${state.team?.name ?? t.app}`;
-  });
-  useEffect(() => {
-    document.title = title;
-  }, [title]);
-  return null;
 }
 
 /** A break this short is nobody's business, milliseconds. */

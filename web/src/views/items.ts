@@ -28,7 +28,7 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
   const lines: { key: string; message: Message; pending?: Pending }[] = log.rows.map((row) => ({ key: row.key, message: row.message }));
   if (!log.newer) {
     for (const it of pending) {
-      const message: Message = { type: "message", user: self, text: it.text, client_msg_id: it.id, ts: it.ts ?? tsOf(it.created) };
+      const message: Message = { type: "message", user: self, text: it.text, ...(it.blocks ? { blocks: it.blocks } : {}), client_msg_id: it.id, ts: it.ts ?? tsOf(it.created) };
       const line = { key: it.id, message, pending: it };
       // Confirmed: at its place. Not yet: at the end, in the order of writing.
       const at = it.ts === undefined ? -1 : lines.findIndex((other) => other.pending?.ts === undefined && (other.pending !== undefined || compareTs(other.message.ts, it.ts!) > 0));

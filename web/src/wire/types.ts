@@ -21,15 +21,22 @@ export interface User {
   is_admin?: boolean;
   is_owner?: boolean;
   tz?: string;
+  tz_label?: string;
   /** Seconds since 1970 of the last change. */
   updated?: number;
   profile?: {
     real_name?: string;
     display_name?: string;
     title?: string;
+    email?: string;
+    phone?: string;
+    pronouns?: string;
     image_72?: string;
+    image_192?: string;
     status_text?: string;
     status_emoji?: string;
+    /** Seconds since 1970; 0: it stays. */
+    status_expiration?: number;
   };
 }
 
@@ -37,6 +44,8 @@ export interface Team {
   id: string;
   name: string;
   domain?: string;
+  /** What the workspace decides for everybody. */
+  prefs?: Record<string, unknown>;
 }
 
 export interface Channel {
@@ -63,6 +72,12 @@ export interface Channel {
   latest?: Ts | { ts: Ts } | null;
   has_unreads?: boolean;
   mention_count?: number;
+}
+
+/** A block of a message, as far as everybody has to know it. */
+export interface Block {
+  type: string;
+  [key: string]: unknown;
 }
 
 export interface Reaction {
@@ -113,6 +128,8 @@ export interface EventPosition {
   s: number;
   parent?: ThreadParent;
   channel?: { t: TopicId; g: number; s: number };
+  /** How many are in the channel, on events of joining and leaving; absolute. */
+  members?: number;
 }
 
 /** A thread's parent as an event left it; absolute. */
@@ -195,10 +212,54 @@ export interface Status extends Envelope {
 }
 
 export interface Boot extends Envelope {
-  self: User;
+  self: User & { manual_presence?: "active" | "away" };
   team: Team;
   channels: Channel[];
+  prefs?: Record<string, unknown>;
+  dnd?: Dnd;
+  threads?: { has_unreads: boolean; unread_count: number; mention_count: number };
   _p: Record<TopicId, Position>;
+}
+
+/** When somebody does not want to be disturbed; seconds since 1970. The snooze is told apart only to themselves. */
+export interface Dnd {
+  dnd_enabled: boolean;
+  next_dnd_start_ts: number;
+  next_dnd_end_ts: number;
+  snooze_enabled?: boolean;
+  snooze_endtime?: number;
+}
+
+/** Somebody's standing with a thread, as events of the personal topic tell it. */
+export interface Subscription {
+  channel: string;
+  thread_ts: Ts;
+  last_read: Ts;
+  active: boolean;
+}
+
+/** A page of the followed threads, newest reply first. */
+export interface ThreadsPage extends Envelope {
+  threads: { root_msg: Message & { channel: string; subscribed: boolean; last_read: Ts }; latest_replies: Message[]; has_unreads: boolean }[];
+  /** Threads with something unread, on all pages. */
+  total_unread_replies: number;
+  mention_count: number;
+  has_more: boolean;
+  max_ts?: Ts;
+}
+
+/** A message that mentions the reader. */
+export interface MentionsPage extends Envelope {
+  mentions: { channel: string; message: Message }[];
+}
+
+export interface ScheduledMessage {
+  id: string;
+  channel_id: string;
+  /** Seconds since 1970. */
+  post_at: number;
+  date_created: number;
+  text: string;
 }
 
 export interface HistoryPage extends Envelope {

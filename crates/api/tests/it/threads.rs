@@ -121,3 +121,32 @@ async fn counts_are_per_kind_of_conversation() {
     let own = world.call(&world.ada, "client.counts", json!({})).await;
     assert_eq!(own["channel_badges"]["channels"], 0, "one's own mention is read");
 }
+
+#[tokio::test]
+async fn mentions_are_listed_newest_first_in_pages() {
+    let world = World::new().await;
+    let (private, general) = (world.private().await, world.general.to_string());
+    let name = format!("<@{}>", world.ada.id);
+    for (second, channel, text) in [(1, &private, "one"), (2, &general, "two"), (3, &private, "three")] {
+        world.clock.set(crate::world::START_US + second * 1_000_000);
+        world.post(&world.bob, channel, &format!("{name} {text}")).await;
+    }
+    world.post(&world.ada, &general, &format!("{name} oneself")).await;
+    let texts = |answer: &Value| -> Vec<(String, String)> {
+        let list = answer["mentions"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().trim_start_matches(&name).trim().to_owned();
+        list.iter().map(|it| (text(&it["channel"]), text(&it["message"]["text"]))).collect()
+    };
+    let first = world.call(&world.ada, "activity.mentions", json!({ "limit": 2 })).await;
+    assert_eq!(texts(&first), [(private.clone(), "three".into()), (general.clone(), "two".into())]);
+    let args = json!({ "limit": 2, "cursor": first["response_metadata"]["next_cursor"] });
+    let rest = world.call(&world.ada, "activity.mentions", args).await;
+    assert_eq!(texts(&rest), [(private, "one".into())]);
+    assert_eq!(rest["response_metadata"]["next_cursor"], "");
+    let none = world.call(&world.eve, "activity.mentions", json!({})).await;
+    assert_eq!(none["mentions"], json!([]));
+    assert_eq!(
+        world.refused(&world.ada, "activity.mentions", json!({ "cursor": "x" })).await,
+        "invalid_cursor"
+    );
+}

@@ -110,7 +110,7 @@ async fn a_slot_that_fails_is_replaced_after_a_pause_each_time() {
         port.subscribe(&call, world.gateway.node.clone(), wish).await.unwrap_err();
         assert_eq!(world.epoch(epoch).await, epoch);
     }
-    assert!(begin.elapsed() >= 3 * SlotsConfig::default().restart_pause, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() >= 3 * SlotsConfig::default().keeper.restart_pause, "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn a_slot_that_does_not_answer_is_replaced() {
     let begin = Instant::now();
     world.slots.cut_off(&world.owner());
     assert_eq!(world.epoch(2).await, 2);
-    assert_eq!(begin.elapsed(), 3 * SlotsConfig::default().check_every);
+    assert_eq!(begin.elapsed(), 3 * SlotsConfig::default().keeper.check_every);
     world.works().await;
 }
 
@@ -132,7 +132,7 @@ async fn a_planned_replacement_delivers_first() {
     port.publish(&call, vec![world.web.commit(topic(1))]).await.unwrap();
     let slots = world.slots.clone();
     let owner = world.owner();
-    let restart = tokio::spawn(async move { slots.restart(&owner).await });
+    let restart = tokio::spawn(async move { slots.running(&owner).unwrap().restart().await });
     world.gateway.until_calls(2).await;
     assert_eq!(world.control.ring().borrow().epoch(), Epoch(1));
     world.gateway.gate.add_permits(permits);

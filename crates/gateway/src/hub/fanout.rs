@@ -161,9 +161,11 @@ impl<S: Sink> Hub<S> {
         {
             left = self.serve(at, left, now);
         }
-        let presence_waits = self.serve_presence();
-        self.settle();
-        presence_waits || !self.queue.is_empty()
+        if !self.presence_queue.is_empty() {
+            self.serve_presence();
+            self.settle();
+        }
+        !self.queue.is_empty() || !self.presence_queue.is_empty()
     }
 
     /// Serves up to `left` sockets of a topic. Returns how many others may still be served.

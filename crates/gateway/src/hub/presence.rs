@@ -193,10 +193,10 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    /// Tells the next sessions how those are of whom they do not know. Returns whether there is more to do.
-    pub(super) fn serve_presence(&mut self) -> bool {
+    /// Tells the next sessions how those are of whom they do not know.
+    pub(super) fn serve_presence(&mut self) {
         for _ in 0..SLICE_SESSIONS {
-            let Some(key) = self.presence_queue.pop_front() else { return false };
+            let Some(key) = self.presence_queue.pop_front() else { return };
             if self.session(key).is_none() {
                 continue;
             }
@@ -217,7 +217,6 @@ impl<S: Sink> Hub<S> {
             self.write(key.index, &frames(&states, batch), Kind::State);
             self.requeue_presence(key);
         }
-        !self.presence_queue.is_empty()
     }
 
     /// Pairs of a session and somebody whom it watches.

@@ -41,7 +41,8 @@ fn row(method: &str) -> Option<Row> {
         | "parlance.signin"
         | "parlance.status" => Anyone,
         "auth.revoke" => Own(&[("test", "true")]),
-        "auth.test"
+        "activity.mentions"
+        | "auth.test"
         | "client.counts"
         | "client.userBoot"
         | "dnd.endDnd"

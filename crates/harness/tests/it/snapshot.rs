@@ -275,8 +275,7 @@ impl View {
                     one.insert("pinned", pinned);
                 }
             }
-            "member_joined_channel" => self.count(&topic, |members| members + 1),
-            "member_left_channel" => self.count(&topic, |members| members - 1),
+            "member_joined_channel" | "member_left_channel" => self.count(&topic, &event["_p"]["members"]),
             "channel_joined" | "group_joined" | "im_created" | "mpim_joined" => {
                 let channel = &event["channel"];
                 let id = string(&channel["id"]);
@@ -334,11 +333,11 @@ impl View {
         self.conversations.get_mut(channel)?.messages.get_mut(ts.as_str()?)
     }
 
-    fn count(&mut self, channel: &str, change: impl Fn(u64) -> u64) {
+    fn count(&mut self, channel: &str, members: &Value) {
         if let Some(conversation) = self.conversations.get_mut(channel)
             && conversation.about["user"] == Value::Null
         {
-            conversation.members = change(conversation.members);
+            conversation.members = members.as_u64().unwrap();
         }
     }
 

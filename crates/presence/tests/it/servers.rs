@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cluster::{ControlConfig, ControlHandle, shell::first_document};
+use cluster::{ControlConfig, ControlHandle, KeeperConfig, shell::first_document};
 use model::{CredentialId, Epoch, NodeId, Seq, SlotName, Topic, TraceId, UserId, WorkspaceId};
 use presence::{
     metrics::PresenceMetrics,
@@ -94,9 +94,11 @@ impl World {
         let limits = Limits { away_after_ms, settle_ms: 200, ..Limits::default() };
         let config = SlotsConfig {
             slot: Config { limits, ..Config::default() },
-            check_every: Duration::from_millis(50),
-            restart_pause: Duration::from_millis(10),
-            ..SlotsConfig::default()
+            keeper: KeeperConfig {
+                check_every: Duration::from_millis(50),
+                restart_pause: Duration::from_millis(10),
+                ..KeeperConfig::default()
+            },
         };
         let deps = Deps {
             ring: control.ring(),

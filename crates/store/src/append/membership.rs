@@ -46,8 +46,9 @@ pub(super) async fn enter(
 ) -> Decided<()> {
     let channel = stored.channel.id;
     let topic = channel_topic(workspace, channel);
-    let joined = EventKind::MemberJoined { user, inviter, kind: stored.channel.kind };
-    let at = batch.push(topic, joined).await?;
+    stored.channel.member_count += 1;
+    let (kind, members) = (stored.channel.kind, stored.channel.member_count);
+    let at = batch.push(topic, EventKind::MemberJoined { user, inviter, kind, members }).await?;
     let previous = batch.member(workspace, channel, user).await?;
     // What was said before somebody came is not unread for them.
     let last_read =
@@ -55,7 +56,6 @@ pub(super) async fn enter(
     let revision = previous.map_or(0, |previous| previous.revision);
     let member = Member { present: true, at, last_read, closed: false, revision };
     batch.put_member(workspace, channel, user, member);
-    stored.channel.member_count += 1;
     batch.put_channel(workspace, stored.clone());
     let personal = EventKind::Joined { channel: Box::new(stored.channel), at };
     batch.push(user_topic(workspace, user), personal).await?;
@@ -76,11 +76,12 @@ async fn exit(
 ) -> Decided<Position> {
     let channel = stored.channel.id;
     let kind = stored.channel.kind;
-    let at = batch.push(channel_topic(workspace, channel), EventKind::MemberLeft { user, by, kind }).await?;
+    stored.channel.member_count = stored.channel.member_count.saturating_sub(1);
+    let left = EventKind::MemberLeft { user, by, kind, members: stored.channel.member_count };
+    let at = batch.push(channel_topic(workspace, channel), left).await?;
     if let Some(member) = batch.member(workspace, channel, user).await? {
         batch.put_member(workspace, channel, user, Member { present: false, at, ..member });
     }
-    stored.channel.member_count = stored.channel.member_count.saturating_sub(1);
     batch.put_channel(workspace, stored);
     batch.push(user_topic(workspace, user), EventKind::Left { channel, kind, by, at }).await?;
     Ok(at)

@@ -172,12 +172,12 @@ impl Reader<'_> {
                 }
             }
             Kind::MemberJoined => {
-                let kind = self.channel_kind(channel).await?;
-                EventKind::MemberJoined { user: actor()?, inviter: data.user(), kind }
+                let (kind, members) = self.kind_and_members(channel).await?;
+                EventKind::MemberJoined { user: actor()?, inviter: data.user(), kind, members }
             }
             Kind::MemberLeft => {
-                let kind = self.channel_kind(channel).await?;
-                EventKind::MemberLeft { user: actor()?, by: data.user(), kind }
+                let (kind, members) = self.kind_and_members(channel).await?;
+                EventKind::MemberLeft { user: actor()?, by: data.user(), kind, members }
             }
             Kind::GroupArchived => EventKind::GroupArchived { user: actor()?, channel },
             Kind::GroupUnarchived => EventKind::GroupUnarchived { user: actor()?, channel },
@@ -324,8 +324,13 @@ impl Reader<'_> {
         Ok(Some(Parent { ts: thread, replies: parent.and_then(|parent| parent.replies) }))
     }
 
-    async fn channel_kind(&mut self, channel: ChannelId) -> Result<model::ChannelKind, StoreError> {
-        Ok(self.channel(channel, None).await?.ok_or(CORRUPT)?.0.kind)
+    /// A conversation's kind, and how many are in it.
+    async fn kind_and_members(
+        &mut self,
+        channel: ChannelId,
+    ) -> Result<(model::ChannelKind, u64), StoreError> {
+        let channel = self.channel(channel, None).await?.ok_or(CORRUPT)?.0;
+        Ok((channel.kind, channel.member_count))
     }
 
     /// A conversation, and the membership of the one person whose topic this is.

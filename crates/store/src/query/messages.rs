@@ -174,3 +174,28 @@ pub(crate) async fn reacted(
     }
     Ok(Reacted { messages, total })
 }
+
+/// Messages of others that mention somebody, in channels that they are in: by name, and all that call everybody since
+/// they joined.
+pub(crate) async fn mentioning(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    user: UserId,
+    after: Option<(Ts, ChannelId)>,
+    limit: u32,
+) -> Result<Vec<Message>, StoreError> {
+    let (ts, channel) = after.map_or((Ts::MAX, 0), |(ts, channel)| (ts, channel.raw()));
+    let sql = "SELECT n.channel, n.ts FROM memberships b \
+               JOIN mentions n ON n.workspace = b.workspace AND n.channel = b.channel AND n.usr IN ($2, 0) \
+               JOIN messages m ON m.workspace = n.workspace AND m.channel = n.channel AND m.ts = n.ts \
+               WHERE b.workspace = $1 AND b.usr = $2 AND b.present = 1 AND m.author <> $2 AND m.deleted = 0 \
+               AND (n.usr = $2 OR m.seq > b.seq) AND (n.ts < $3 OR (n.ts = $3 AND n.channel < $4)) \
+               GROUP BY n.channel, n.ts ORDER BY n.ts DESC, n.channel DESC LIMIT $5";
+    let rows = tx.query(sql, &params![workspace, user, ts, channel, limit]).await?;
+    let mut messages = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let (channel, ts) = (row.take()?, row.take()?);
+        messages.extend(message(tx, workspace, channel, ts).await?);
+    }
+    Ok(messages)
+}

@@ -138,3 +138,36 @@ async fn refusals_tell_nothing_of_what_one_may_not_know() {
     world.ok(WriteKind::Invite { channel, by: by(ANN), users: vec![BO], force: false }).await;
     assert_eq!(counts(&world, BO).await, (1, 0));
 }
+
+#[tokio::test]
+async fn mentions_are_those_of_others_where_one_is() {
+    let mut world = World::new().await;
+    let calling = |channel, author, text: &str, users: Vec<UserId>, everyone| Draft {
+        mentions: users,
+        mentions_everyone: everyone,
+        ..draft(channel, author, text)
+    };
+    let parent = world.posted(draft(SECRET, BO, "parent")).await.ts;
+    let named = world.posted(calling(SECRET, ANN, "named", vec![BO], false)).await.ts;
+    let own = calling(SECRET, BO, "own", vec![BO], true);
+    world.posted(own).await;
+    let all = world.posted(calling(GENERAL, ANN, "all", vec![BO], true)).await.ts;
+    let inner = Draft { thread: Some(parent), ..calling(SECRET, ANN, "inner", vec![BO], false) };
+    let inner = world.posted(inner).await.ts;
+    let deleted = world.posted(calling(GENERAL, ANN, "deleted", vec![BO], false)).await.ts;
+    world.ok(WriteKind::Delete { channel: GENERAL, ts: deleted, by: by(ANN) }).await;
+    let found = async |world: &World, who, after, limit| -> Vec<Ts> {
+        let page = world.store.mentioning(WS, who, after, limit).await.unwrap();
+        page.iter().map(|message| message.ts).collect()
+    };
+    assert_eq!(found(&world, BO, None, 10).await, [inner, all, named], "each once, whoever it calls besides");
+    assert_eq!(found(&world, BO, None, 1).await, [inner]);
+    assert_eq!(found(&world, BO, Some((all, GENERAL)), 10).await, [named]);
+    assert_eq!(found(&world, CY, None, 10).await, [all], "of what one is not in nothing is told");
+    // Who is removed has only what is left, and what called everybody before they came back is not theirs.
+    world.ok(WriteKind::Kick { channel: SECRET, by: by(ANN), user: BO }).await;
+    assert_eq!(found(&world, BO, None, 10).await, [all]);
+    world.posted(calling(SECRET, ANN, "to who is there", vec![], true)).await;
+    world.ok(WriteKind::Invite { channel: SECRET, by: by(ANN), users: vec![BO], force: false }).await;
+    assert_eq!(found(&world, BO, None, 10).await, [inner, all, named]);
+}

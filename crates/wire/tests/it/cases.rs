@@ -258,12 +258,12 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         (
             "member joined",
             in_channel,
-            EventKind::MemberJoined { user: BOB, inviter: Some(ADA), kind: ChannelKind::Public },
+            EventKind::MemberJoined { user: BOB, inviter: Some(ADA), kind: ChannelKind::Public, members: 4 },
         ),
         (
             "member left",
             in_channel,
-            EventKind::MemberLeft { user: BOB, by: None, kind: ChannelKind::Private },
+            EventKind::MemberLeft { user: BOB, by: None, kind: ChannelKind::Private, members: 3 },
         ),
         ("group archived", in_channel, EventKind::GroupArchived { user: ADA, channel: CHANNEL }),
         ("joined public", in_user, joined(ChannelKind::Public)),
