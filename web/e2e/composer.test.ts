@@ -303,10 +303,14 @@ test("a draft is kept with its formatting, per conversation and thread, across a
 });
 
 test("what is typed before the editor has come is not lost in the change, and can be sent", async () => {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => (release = resolve));
+  let waiting: (() => void)[] = [];
+  const release = async () => {
+    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    for (const go of waiting) go();
+    waiting = [];
+  };
   await writer.page.route("**/assets/RichEditor-*.js", async (route) => {
-    await held;
+    await new Promise<void>((go) => waiting.push(go));
     await route.continue();
   });
   await writer.page.reload();
@@ -318,12 +322,21 @@ test("what is typed before the editor has come is not lost in the change, and ca
   await expect.poll(async () => (await newest()).ts).not.toBe(before);
   expect((await newest()).text).toBe("before the editor");
   await field.pressSequentially("half a *thought* and @Bo Okafor");
-  release();
+  await release();
   await area.waitFor();
   await type(" goes on");
   expect(await area.textContent()).toBe("half a thought and @Bo Okafor goes on");
   const message = await sent();
   expect(message.text).toBe(`half a *thought* and <@${bo.id}> goes on`);
+  // Whoever reads when it comes goes on reading.
+  await writer.page.reload();
+  await writer.online();
+  await field.waitFor();
+  const row = writer.feed().locator("article").last();
+  await row.focus();
+  await release();
+  await area.waitFor();
+  expect(await row.evaluate((it) => it === document.activeElement)).toBe(true);
   await writer.page.unroute("**/assets/RichEditor-*.js");
 });
 

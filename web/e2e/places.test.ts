@@ -199,6 +199,7 @@ test("drafts are kept where they can be found, and a scheduled message can be ta
   await draft.getByRole("button", { name: /Go on writing/ }).click();
   await expect.poll(() => laptop.area().textContent()).toBe("half a thought");
   await laptop.area().fill("");
+  await place(laptop, "drafts").locator(".entry-count").waitFor({ state: "detached" });
   const { scheduled_message_id } = await server.call<{ scheduled_message_id: string }>(ann.token, "chat.scheduleMessage", { channel: general, text: "later then", post_at: Math.floor(Date.now() / 1000) + 7_200 });
   await visit(laptop, "drafts");
   await laptop.page.getByRole("button", { name: "Scheduled" }).click();
@@ -367,7 +368,12 @@ test("every place is reached by keys, Esc closes the innermost, back and forward
   await laptop.page.waitForURL("**/drafts");
   await laptop.page.goForward();
   await laptop.page.waitForURL("**/scheduled");
-  await laptop.page.keyboard.press("Control+k");
+  // It is there with the next frame.
+  const there = await laptop.page.evaluate(() => {
+    window.dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true }));
+    return new Promise<boolean>((resolve) => requestAnimationFrame(() => resolve(document.querySelector(".switcher [role=option]") !== null)));
+  });
+  expect(there).toBe(true);
   await laptop.page.getByRole("combobox").fill("genrall");
   await laptop.page.getByRole("option").first().getByText("general").waitFor();
   await laptop.accessible();

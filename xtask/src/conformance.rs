@@ -1,4 +1,4 @@
-//! Compares what the server said in the tests with Slack's published types.
+//! Compares what the server said in the tests with Slack's published types, and with those of `slack-morphism`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,8 +57,9 @@ pub(crate) fn check(binary: &Path, write: bool) -> Result<Verdict> {
     if write {
         check.arg("--write");
     }
-    let verdict = command(&mut check, Format::Lines, WITHIN);
+    let typescript = command(&mut check, Format::Lines, WITHIN);
+    let rust = sdk::rust_recordings(&[&folder, &paths::target().join(ALL)]);
     // They are of this program: the next one's must not be compared with them.
     let _ = std::fs::remove_dir_all(paths::target().join(ALL));
-    verdict
+    Ok(typescript?.and(rust?))
 }

@@ -50,14 +50,24 @@ pub(crate) fn python(binary: &Path, program: &str) -> Result<Verdict> {
 
 /// `slack-morphism`, a crate of its own so that its dependencies are no part of the workspace's.
 pub(crate) fn rust(binary: &Path) -> Result<Verdict> {
+    with_server(binary, "morphism", &mut morphism("sdk-morphism")?)
+}
+
+/// What was recorded, read by the types of `slack-morphism`.
+pub(crate) fn rust_recordings(folders: &[&Path]) -> Result<Verdict> {
+    command(morphism("recordings")?.args(folders), Format::Lines, PROGRAM_WITHIN)
+}
+
+/// Builds the programs with `slack-morphism`; one of them.
+fn morphism(program: &str) -> Result<Command> {
     let folder = paths::root().join("tests/sdk/rust");
     let target = paths::target().join("sdk-rust");
     let mut build = Command::new("cargo");
     build.args(["build", "--locked"]).current_dir(&folder).env("CARGO_TARGET_DIR", &target);
     shell::must(&mut build, BUILD_WITHIN)?;
-    let mut run = Command::new(target.join("debug/sdk-morphism"));
+    let mut run = Command::new(target.join("debug").join(program));
     run.current_dir(folder);
-    with_server(binary, "morphism", &mut run)
+    Ok(run)
 }
 
 fn with_server(binary: &Path, name: &str, program: &mut Command) -> Result<Verdict> {

@@ -78,13 +78,14 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
     loadRich();
     void loadEmoji();
   }, []);
-  // An input method keeps its field until its word is done.
+  // An input method keeps its field until its word is done. The editor takes the caret over, but from nobody else.
   const [Shown, setShown] = useState(() => Rich);
+  const [takeFocus, setTakeFocus] = useState(autoFocus && (!touch() || submit !== undefined));
   useEffect(() => {
-    if (Rich !== undefined && !composing) setShown(() => Rich);
-  }, [Rich, composing]);
-  const hadFocus = useRef(false);
-  if (Shown === undefined && typeof document !== "undefined") hadFocus.current = box.current?.contains(document.activeElement) ?? false;
+    if (Shown !== undefined || Rich === undefined || composing) return;
+    setTakeFocus(box.current?.contains(document.activeElement) ?? false);
+    setShown(() => Rich);
+  }, [Shown, Rich, composing]);
 
   const finished = useMemo(() => finish(trimLines(lines), meaningsOf(session.state.get())), [lines, session]);
   const content = useMemo(() => contentOf(finished), [finished]);
@@ -188,7 +189,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
         <PlainArea
           text={typed}
           label={placeholder}
-          takeFocus={autoFocus && (enterSends || submit !== undefined)}
+          takeFocus={takeFocus}
           invalid={left < 0}
           enterSends={enterSends}
           onComposing={setComposing}
@@ -197,7 +198,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
           onText={typeOut}
         />
       ) : (
-        <Shown ref={editor} host={host} initial={lines} takeFocus={hadFocus.current || (autoFocus && (enterSends || submit !== undefined))} attributes={attributes} />
+        <Shown ref={editor} host={host} initial={lines} takeFocus={takeFocus} attributes={attributes} />
       )}
       <div className="composer-tools">
         {Shown !== undefined && (

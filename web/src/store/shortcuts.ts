@@ -31,14 +31,16 @@ export interface Shortcut {
   keys: readonly (readonly string[])[];
 }
 
+const apple = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.userAgent);
+
 export const SHORTCUTS: readonly Shortcut[] = [
   { action: "jump", group: "go", keys: [["Mod", "K"]] },
   { action: "previous", group: "go", keys: [["Alt", "↑"]] },
   { action: "next", group: "go", keys: [["Alt", "↓"]] },
   { action: "previousUnread", group: "go", keys: [["Alt", "Shift", "↑"]] },
   { action: "nextUnread", group: "go", keys: [["Alt", "Shift", "↓"]] },
-  { action: "back", group: "go", keys: [["Alt", "←"]] },
-  { action: "forward", group: "go", keys: [["Alt", "→"]] },
+  { action: "back", group: "go", keys: [apple ? ["Mod", "["] : ["Alt", "←"]] },
+  { action: "forward", group: "go", keys: [apple ? ["Mod", "]"] : ["Alt", "→"]] },
   { action: "unread", group: "go", keys: [["g", "u"]] },
   { action: "threads", group: "go", keys: [["g", "t"]] },
   { action: "mentions", group: "go", keys: [["g", "m"]] },
@@ -52,15 +54,14 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "messages", group: "conversation", keys: [["↑"], ["↓"]] },
   { action: "details", group: "conversation", keys: [["g", "i"]] },
   { action: "mute", group: "conversation", keys: [["g", "q"]] },
-  { action: "menu", group: "conversation", keys: [["Shift", "F10"]] },
+  // Apple's keyboards have no key for it; the same menu is in the conversation's head.
+  ...(apple ? [] : ([{ action: "menu", group: "conversation", keys: [["Shift", "F10"]] }] as const)),
   { action: "newMessage", group: "app", keys: [["g", "n"]] },
   { action: "status", group: "app", keys: [["g", "y"]] },
   { action: "preferences", group: "app", keys: [["g", ","]] },
   { action: "help", group: "app", keys: [["Mod", "/"], ["?"]] },
   { action: "escape", group: "app", keys: [["Esc"]] },
 ];
-
-const apple = typeof navigator !== "undefined" && /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 /** What is printed on a key. */
 export function keyName(key: string): string {

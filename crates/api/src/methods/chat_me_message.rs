@@ -13,6 +13,10 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     if content.blocks.is_some() || content.attachments.is_some() {
         return Err(Failure::invalid_arguments("a me-message has only a text"));
     }
+    // Unlike `chat.postMessage` Slack says so here instead of cutting it.
+    if content.truncated {
+        return Err("msg_too_long".into());
+    }
     let channel = channels::target(&cx).await?;
     cx.app.check_channel_rate(cx.principal()?, channel)?;
     let post = Post {

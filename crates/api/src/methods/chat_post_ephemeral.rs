@@ -29,6 +29,12 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     if found.channel.archived {
         return Err("is_archived".into());
     }
+    if found.channel.general {
+        let (preferences, _) = cx.store().team_preferences(sender.workspace).await?;
+        if !preferences.post_general.includes(cx.principal()?.role) {
+            return Err("restricted_action".into());
+        }
+    }
     let theirs = cx.store().channel(sender.workspace, channel, Some(to)).await?;
     if theirs.is_none_or(|(_, membership)| membership.is_none()) {
         return Err("user_not_in_channel".into());

@@ -12,6 +12,7 @@ use crate::{
 
 /// Posts a message. A repeat with the same `client_msg_id` has its effect once.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    cx.check_team()?;
     let content = Content::read(&cx).await?;
     let face = face(&cx)?;
     let (thread, broadcast) = options(&cx)?;

@@ -13,6 +13,7 @@ use crate::{
 
 /// Changes a message's content. What is not given stays; an empty list removes blocks or attachments.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    cx.check_team()?;
     let channel = channels::get(&cx, channels::id(&cx)?).await?.channel.id;
     let ts: Ts = cx.args.required("ts", "message_not_found")?.parse().map_err(|_| "message_not_found")?;
     if !cx.args.list("file_ids")?.is_empty() {

@@ -1,5 +1,5 @@
 use model::{ChannelKind, UserId};
-use store::{Done, Refusal, WriteKind};
+use store::{Done, WriteKind};
 
 use crate::{
     call::Cx,
@@ -66,11 +66,7 @@ async fn open(cx: &Cx) -> Result<(model::ChannelId, bool), Failure> {
     scopes::check(cx.principal()?, Family::Manage, kind)?;
     let only_existing = cx.args.flag("prevent_creation")?.unwrap_or(false);
     let write = WriteKind::OpenDirect { id, by, others, only_existing };
-    match cx
-        .write(write)
-        .await
-        .map_err(|failure| failure.called(Refusal::NotAllowed, "invalid_user_combination"))?
-    {
+    match cx.write(write).await? {
         Done::Channel { id, existed } => Ok((id, existed)),
         _ => Err("internal_error".into()),
     }

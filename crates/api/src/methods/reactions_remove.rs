@@ -1,4 +1,4 @@
-use store::{Refusal, WriteKind};
+use store::WriteKind;
 
 use crate::{
     call::Cx,
@@ -12,6 +12,6 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let name = name(&cx)?;
     let (found, ts) = item(&cx).await?;
     let write = WriteKind::Unreact { channel: found.channel.id, ts, by: cx.by()?, name };
-    cx.write(write).await.map_err(|failure| failure.called(Refusal::NotInChannel, "no_access"))?;
+    cx.write(write).await?;
     Ok(Reply::ok())
 }

@@ -13,6 +13,7 @@ mod answers;
 mod appender;
 mod channels;
 mod checks;
+mod codes;
 mod content;
 mod conversations;
 mod forms;

@@ -116,7 +116,7 @@ async fn counted<T>(cluster: &Cluster, work: impl Future<Output = Result<T>>) ->
                coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint FROM pg_stat_statements s \
                JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = 'parlance' \
                AND s.query NOT LIKE '%FROM commits%' AND s.query NOT LIKE '%FROM migrations%' \
-               AND s.query NOT LIKE '%error FROM jobs WHERE%' \
+               AND s.query NOT LIKE '%FROM jobs WHERE dead%' \
                AND s.query NOT LIKE '%current_setting%'";
     // What follows an answer (the end of a transaction, a mark) takes a moment: until nothing more comes.
     let mut last = None;
@@ -129,7 +129,11 @@ async fn counted<T>(cluster: &Cluster, work: impl Future<Output = Result<T>>) ->
         last = Some(now);
         tokio::time::sleep(Duration::from_millis(700)).await;
     }
-    anyhow::bail!("the server does not come to rest: {last:?}")
+    let sql = "SELECT s.calls || ' × ' || left(s.query, 300) FROM pg_stat_statements s JOIN pg_roles r \
+               ON r.oid = s.userid WHERE r.rolname = 'parlance' AND s.query NOT LIKE '%FROM commits%' \
+               ORDER BY s.calls DESC LIMIT 8";
+    let most: Vec<String> = admin.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect();
+    anyhow::bail!("the server does not come to rest: {last:?}; most often: {most:#?}")
 }
 
 /// Puts many people into `general`, as the store would have. One by one through the server they would take a
