@@ -1,5 +1,6 @@
 import { memo, useEffect, useRef, useState } from "react";
 import { Icon } from "../components/Icon";
+import { toClipboard } from "../store/clipboard";
 import { t } from "../strings";
 import type { Colouring } from "./highlight";
 
@@ -25,7 +26,7 @@ export const CodeBlock = memo(function CodeBlock({ text, language }: { text: str
       <pre tabIndex={0} role="region" aria-label={t.content.code}>
         <code>{colouring === undefined ? text : colouring.pieces.map((piece, i) => (piece.kind === undefined ? piece.text : <span key={i} className={`code-${piece.kind}`}>{piece.text}</span>))}</code>
       </pre>
-      <button type="button" className="icon-button copy-code" aria-label={label} title={label} onClick={() => void navigator.clipboard?.writeText(text).then(() => setCopied(true))}>
+      <button type="button" className="icon-button copy-code" aria-label={label} title={label} onClick={() => void toClipboard(text).then(setCopied)}>
         <Icon name={copied ? "check" : "copy"} />
       </button>
     </div>

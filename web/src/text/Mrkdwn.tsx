@@ -206,7 +206,7 @@ function Colour({ value }: { value: string }) {
   if (!/^#[0-9a-f]{3,8}$/i.test(value)) return value;
   return (
     <>
-      <span className="swatch" style={{ background: value }} aria-hidden="true" />
+      <span className="colour-chip" style={{ background: value }} aria-hidden="true" />
       {value}
     </>
   );

@@ -5,9 +5,12 @@ import { Icon } from "../components/Icon";
 import type { IconName } from "../components/Icon";
 import { Dialog, Menu } from "../components/overlay";
 import type { Session } from "../realtime/session";
+import { copyText } from "../store/clipboard";
 import { useSession } from "../store/context";
-import { notify, notifyFailure } from "../store/notice";
+import { notifyFailure } from "../store/notice";
 import { messageLink } from "../store/route";
+import { messageActionOf, singleKeys } from "../store/shortcuts";
+import type { MessageKey } from "../store/shortcuts";
 import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import type { Message } from "../wire/types";
@@ -81,8 +84,7 @@ export function MessageActions({ message, channel, mine, canWrite, inChannel, op
 }
 
 export function copyLink(channel: string, message: Message): void {
-  const link = messageLink(location.origin, channel, message.ts, message.thread_ts);
-  void navigator.clipboard?.writeText(link).then(() => notify(t.actions.linkCopied));
+  void copyText(messageLink(location.origin, channel, message.ts, message.thread_ts), t.actions.linkCopied);
 }
 
 export function markUnread(session: Session, channel: string, message: Message): void {
@@ -98,17 +100,18 @@ export function pin(session: Session, channel: string, message: Message): void {
 /** One key does it, on the message that has the focus. Returns whether the key meant something. */
 export function messageKey(key: string, session: Session, props: Omit<Props, "opened">): boolean {
   const { message, channel, mine, canWrite, inChannel, onOpened, onEdit, onThread } = props;
-  const actions: Record<string, (() => void) | undefined> = {
-    Enter: () => onOpened("menu"),
-    r: canWrite ? () => onOpened("react") : undefined,
-    t: onThread,
-    e: mine && canWrite ? onEdit : undefined,
-    u: inChannel ? () => markUnread(session, channel, message) : undefined,
-    p: canWrite ? () => pin(session, channel, message) : undefined,
-    l: () => copyLink(channel, message),
-    Delete: mine && canWrite ? () => onOpened("delete") : undefined,
+  const actions: Record<MessageKey, (() => void) | undefined> = {
+    messageMenu: () => onOpened("menu"),
+    react: canWrite ? () => onOpened("react") : undefined,
+    reply: onThread,
+    edit: mine && canWrite ? onEdit : undefined,
+    markUnread: inChannel ? () => markUnread(session, channel, message) : undefined,
+    pin: canWrite ? () => pin(session, channel, message) : undefined,
+    copyLink: () => copyLink(channel, message),
+    delete: mine && canWrite ? () => onOpened("delete") : undefined,
   };
-  const run = Object.hasOwn(actions, key) ? actions[key] : undefined;
+  const action = messageActionOf(key, singleKeys.get());
+  const run = action && actions[action];
   run?.();
   return run !== undefined;
 }

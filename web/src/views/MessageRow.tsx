@@ -4,6 +4,7 @@ import { Icon } from "../components/Icon";
 import { findRow } from "../realtime/log";
 import { isNotice, threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
+import { toClipboard } from "../store/clipboard";
 import { nameOf, useSession, useWorkspace } from "../store/context";
 import { minute } from "../store/minute";
 import { sameItems, useSignal } from "../store/signal";
@@ -269,7 +270,7 @@ function Delivery({ pending, logKey }: { pending: Pending; logKey: LogKey }) {
         <button type="button" onClick={() => session.retry(logKey, pending.id)}>
           {t.message.retry}
         </button>
-        <button type="button" onClick={() => void navigator.clipboard?.writeText(pending.text).then(() => setCopied(true))}>
+        <button type="button" onClick={() => void toClipboard(pending.text).then(setCopied)}>
           {copied ? t.message.copied : t.message.copy}
         </button>
         <button type="button" onClick={() => session.discard(logKey, pending.id)}>

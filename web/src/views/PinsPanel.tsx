@@ -4,9 +4,9 @@ import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
 import { Popover } from "../components/overlay";
 import { nameOf, useSession, useWorkspace } from "../store/context";
+import { goToMessage } from "../store/goto";
 import { minute } from "../store/minute";
 import { notifyFailure } from "../store/notice";
-import { navigate } from "../store/route";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
 import { ago, fullTime } from "../text/time";
@@ -60,9 +60,7 @@ function PinsPanel({ anchor, channel, onClose }: { anchor: RefObject<Element | n
               item={item}
               onJump={() => {
                 onClose();
-                const { ts, thread_ts, subtype } = item.message;
-                const inThread = thread_ts !== undefined && thread_ts !== ts && subtype !== "thread_broadcast";
-                navigate({ name: "channel", channel, at: ts, ...(inThread ? { thread: thread_ts } : {}) });
+                goToMessage(channel, item.message);
               }}
               onUnpin={archived ? undefined : () => void session.pin(channel, item.message.ts, false).then(load, notifyFailure)}
             />
