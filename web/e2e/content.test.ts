@@ -199,6 +199,16 @@ test("hostile content does no harm where it is quoted, either: cards, pins, thre
   await page.getByRole("combobox").fill("img");
   await harmless();
   await page.keyboard.press("Escape");
+  // Around the conversations the same words stand again.
+  await server.call(bo.token, "chat.postMessage", { channel: random, thread_ts: ts, text: `<@${ann.id}> ${HOSTILE_TEXTS[0]!}`, attachments: hostileAttachments() });
+  for (const [place, part] of [["mentions", ".excerpt .attachment"], ["threads", ".excerpt .attachment"], ["people", ".person-row"], [`people/${bo.id}`, ".side-body h2"]] as const) {
+    await laptop.goto(`/${place}`);
+    await laptop.online();
+    await page.locator(part).first().waitFor();
+    await harmless();
+    expect(await page.locator(".place-body, .side-body").evaluateAll((all) => all.map((it) => it.scrollWidth - it.clientWidth).filter((it) => it > 0))).toEqual([]);
+    await laptop.screenshot(`hostile-${place.split("/").length > 1 ? "profile" : place}`);
+  }
 });
 
 test("a message that cannot be shown takes nothing with it, and says its text", async () => {

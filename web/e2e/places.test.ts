@@ -358,6 +358,7 @@ test("every place is reached by keys, Esc closes the innermost, back and forward
   const sheet = laptop.page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await sheet.waitFor();
   await laptop.accessible();
+  await laptop.screenshot("places-keys");
   await laptop.page.keyboard.press("Escape");
   await sheet.waitFor({ state: "detached" });
   for (const [key, path] of [["u", "unread"], ["t", "threads"], ["m", "mentions"], ["d", "drafts"], ["s", "scheduled"], ["c", "channels"]] as const) {
