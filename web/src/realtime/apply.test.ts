@@ -166,7 +166,7 @@ function plain(message: Message): unknown {
   return Object.fromEntries(Object.entries({ ...rest, thread_ts: thread, reactions, edited: message.edited?.ts }).filter(([, value]) => value !== undefined).sort());
 }
 
-const op = fc.record({ op: fc.nat(21), a: fc.nat(30), b: fc.nat(5) });
+const op = fc.record({ op: fc.nat(22), a: fc.nat(30), b: fc.nat(5) });
 
 function run(ops: { op: number; a: number; b: number }[]): void {
   let now = 1_712_345_678_000_000n;
@@ -207,6 +207,7 @@ function run(ops: { op: number; a: number; b: number }[]): void {
     else if (op === 17) device.fetch(logKey(ROOM, threads()[0] ?? it?.ts ?? "1.0"), "window", 9);
     else if (op <= 19) device.answer(a);
     else if (op === 20) device.boot();
+    else if (op === 22 && it) server.pin(ROOM, it.ts, BOB, b < 4);
     else {
       const id = `id-${sent++}`;
       device.apply({ type: "send", pending: { id, channel: ROOM, text: "mine", created: 0, status: "sending" } });

@@ -8,7 +8,7 @@
  *   the position: what it lacks is applied to it again, what it contains is not.
  */
 import type { Block, Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
-import { applyEvent, conversationOf, forget, mapLog, mapLogs, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
+import { applyEvent, conversationOf, forget, mapLog, mapLogs, pinned, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
 import type { Effect } from "./events";
 import { change, emptyLog, findRow, merge, put, remove } from "./log";
 import type { Page } from "./log";
@@ -42,6 +42,7 @@ export type Input =
   | { type: "guess_edit"; channel: string; ts: Ts; text: string; blocks?: Block[] | undefined }
   | { type: "guess_delete"; channel: string; ts: Ts }
   | { type: "guess_reaction"; channel: string; ts: Ts; name: string; added: boolean }
+  | { type: "guess_pin"; channel: string; ts: Ts; on: boolean }
   | { type: "guess_read"; channel: string; ts: Ts }
   | { type: "typing_expired"; now: number }
   | { type: "sign_out" }
@@ -96,6 +97,8 @@ function next(state: State, input: Input, effects: Effect[]): State {
       return mapLogs(state, input.channel, (log) =>
         change(log, input.ts, undefined, (message) => reacted(message, input.name, state.self?.id ?? "", input.added)),
       );
+    case "guess_pin":
+      return mapLogs(state, input.channel, (log) => change(log, input.ts, undefined, (message) => pinned(message, input.channel, input.on ? { pinned_by: state.self?.id ?? "" } : undefined)));
     case "guess_read": {
       const it = state.conversations[input.channel];
       return it === undefined ? state : putConversation(state, readUpTo(it, input.ts, undefined));

@@ -30,6 +30,9 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "reaction_added":
     case "reaction_removed":
       return applyReaction(state, event, seq);
+    case "pin_added":
+    case "pin_removed":
+      return applyPin(state, event, seq);
     case "channel_marked":
     case "group_marked":
     case "im_marked":
@@ -178,7 +181,7 @@ function messageOf(event: WireEvent): Message {
 /** The content of `message`, which is told whole; what is none of it (thread, reactions) stays. */
 function edited(old: Message, message: Message): Message {
   if (message.subtype === "tombstone") return { ...keepThread(old), ...message };
-  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old as Message & { attachments?: unknown };
+  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old;
   return { ...rest, ...message };
 }
 
@@ -206,6 +209,26 @@ function applyReaction(state: State, event: WireEvent, seq: number): State {
   const added = event.type === "reaction_added";
   const next = mapLogs(state, item.channel, (log) => change(log, item.ts!, seq, (message) => reacted(message, name, user, added)));
   return inConversation(next, item.channel, seq, (it) => it);
+}
+
+function applyPin(state: State, event: WireEvent, seq: number): State {
+  const channel = event.channel_id as string | undefined;
+  const ts = (event.item as { message?: { ts?: Ts } } | undefined)?.message?.ts;
+  if (channel === undefined || ts === undefined) return state;
+  const next = mapLogs(state, channel, (log) => change(log, ts, seq, (message) => pinned(message, channel, event.type === "pin_added" ? pinOf(event) : undefined)));
+  return inConversation(next, channel, seq, (it) => it);
+}
+
+/** Who pinned it, and when, as the message itself has it. */
+function pinOf(event: WireEvent): NonNullable<Message["pinned_info"]> {
+  const { message } = (event.item ?? {}) as { message?: Message };
+  return message?.pinned_info ?? (event.pinned_info as Message["pinned_info"]) ?? {};
+}
+
+/** A message with a pin, or without. */
+export function pinned(message: Message, channel: string, pin: Message["pinned_info"]): Message {
+  const { pinned_to: _, pinned_info: _i, ...rest } = message;
+  return pin === undefined ? rest : { ...rest, pinned_to: [channel], pinned_info: pin };
 }
 
 /** A message with or without one person's emoji. Adding twice is adding once. */

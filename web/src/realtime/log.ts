@@ -48,7 +48,7 @@ export function findRow(log: Log, ts: Ts): Row | undefined {
 }
 
 /** Whether a message with this `ts` would be in the piece that the log holds. */
-function covers(log: Log, ts: Ts): boolean {
+export function covers(log: Log, ts: Ts): boolean {
   const first = log.rows[0];
   const last = log.rows[log.rows.length - 1];
   if (first === undefined || last === undefined) return !log.newer && !log.older;

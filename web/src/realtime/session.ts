@@ -5,12 +5,13 @@
 import { SIGNED_OUT_ERRORS, failureOf } from "../wire/api";
 import type { Args, Call } from "../wire/api";
 import type { Content } from "../composer/content";
-import type { Boot, Channel, Envelope, HistoryPage, Position, TopicId, Ts, User } from "../wire/types";
+import type { Boot, Channel, Envelope, HistoryPage, PinnedItem, Position, TopicId, Ts, User } from "../wire/types";
 import { TS_ZERO, compareTs } from "../wire/types";
 import { signal } from "../store/signal";
 import type { Signal } from "../store/signal";
 import { apply } from "./apply";
 import type { Effect, Input } from "./apply";
+import { covers, lowerBound } from "./log";
 import type { Page } from "./log";
 import { Link } from "./link";
 import type { LinkState } from "./link";
@@ -43,6 +44,13 @@ export interface SessionPorts {
   world: World;
   call: Call;
   storage: Storage;
+}
+
+/** A moment before a message, after every other. */
+function justBefore(ts: Ts): Ts {
+  const micros = BigInt(ts.replace(".", "")) - 1n;
+  const digits = String(micros).padStart(16, "0");
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
 }
 
 export class Session {
@@ -138,6 +146,20 @@ export class Session {
     }
   }
 
+  /** Loads the piece of a conversation around a moment, unless what is there has it. A thread is loaded whole. */
+  openAt(key: LogKey, ts: Ts): void {
+    const log = this.state.get().logs[key];
+    if (threadOf(key) !== undefined) return this.open(key);
+    this.remember(key);
+    if (log?.loaded && covers(log, ts)) return;
+    this.dispatch({ type: "unload", log: key });
+    void this.fetch(key, async () => {
+      const before = await this.history(key, { latest: ts, inclusive: true, limit: CONTEXT });
+      const after = await this.history(key, { oldest: ts, limit: CONTEXT });
+      return { page: { messages: [...before.messages, ...after.messages], place: "window", older: before.more, newer: after.more }, p: before.p };
+    });
+  }
+
   loadOlder(key: LogKey): void {
     const log = this.state.get().logs[key];
     const first = log?.rows[0];
@@ -156,7 +178,17 @@ export class Session {
   read(channel: string): void {
     const it = this.state.get().conversations[channel];
     if (it === undefined || compareTs(it.latest, it.lastRead) <= 0) return;
-    const ts = it.latest;
+    this.moveCursor(channel, it.latest);
+  }
+
+  /** This message and all after it are unread again, on every device. */
+  markUnread(channel: string, ts: Ts): void {
+    const rows = this.state.get().logs[channel]?.rows ?? [];
+    const above = rows[lowerBound(rows, ts) - 1]?.message.ts;
+    this.moveCursor(channel, above ?? justBefore(ts));
+  }
+
+  private moveCursor(channel: string, ts: Ts): void {
     this.dispatch({ type: "guess_read", channel, ts });
     const mark = this.marks.get(channel);
     if (mark === undefined) void this.mark(channel, ts);
@@ -237,6 +269,33 @@ export class Session {
       this.dispatch({ type: "guess_reaction", channel, ts, name, added: !added });
       throw thrown;
     }
+  }
+
+  /** Shown at once; taken back when the server refuses. */
+  async pin(channel: string, ts: Ts, on: boolean): Promise<void> {
+    this.dispatch({ type: "guess_pin", channel, ts, on });
+    try {
+      await this.call(on ? "pins.add" : "pins.remove", { channel, timestamp: ts });
+    } catch (thrown) {
+      const { error } = failureOf(thrown);
+      if (error === "already_pinned" || error === "no_pin") return;
+      this.dispatch({ type: "guess_pin", channel, ts, on: !on });
+      throw thrown;
+    }
+  }
+
+  /** The pinned messages of a conversation, the newest pin first. */
+  async pins(channel: string): Promise<PinnedItem[]> {
+    return (await this.call<Envelope & { items: PinnedItem[] }>("pins.list", { channel })).items;
+  }
+
+  /** Preferences that the server keeps, by their names, separated by commas. */
+  async readPreferences(names: string): Promise<Record<string, unknown>> {
+    return (await this.call<Envelope & { prefs: Record<string, unknown> }>("users.prefs.get", { prefs: names })).prefs;
+  }
+
+  async writePreferences(prefs: Record<string, unknown>): Promise<void> {
+    await this.call("users.prefs.set", { prefs: JSON.stringify(prefs) });
   }
 
   typing(key: LogKey): void {

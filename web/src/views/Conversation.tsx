@@ -3,9 +3,11 @@ import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
 import { focused } from "../store/focused";
+import { useTarget } from "../store/jump";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { useSignal } from "../store/signal";
+import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
 import { ConversationHeader } from "./ConversationHeader";
@@ -28,10 +30,11 @@ function Open({ channel }: { channel: Channel }) {
   const [atEnd, setAtEnd] = useState(false);
   const unreadAfter = useUnreadLine(id, atEnd);
   const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
+  const [target, jump] = useTarget(id, undefined);
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
-      <ConversationHeader channel={channel} title={title} />
+      <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
         logKey={id}
         channel={id}
@@ -42,6 +45,8 @@ function Open({ channel }: { channel: Channel }) {
         onEdit={setEditing}
         onThread={thread}
         onEnd={setAtEnd}
+        target={target}
+        onJump={jump}
         intro={<Intro channel={channel} title={title} />}
       />
       {canWrite ? <Writer logKey={id} placeholder={t.composer.message(name)} onEditLast={() => setEditing(lastOwn(session.state.get(), id))} /> : <p className="read-only">{t.conversation.archived}</p>}
@@ -63,6 +68,24 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     return it !== undefined && hasUnreads(it) ? it.lastRead : undefined;
   });
   const seen = useRef(false);
+  const kept = useSignal(keptUnread);
+  const held = kept?.channel === id;
+  useEffect(() => {
+    if (!held) return;
+    seen.current = false;
+    setLine(kept.line);
+  }, [kept, held]);
+  // It was read elsewhere, or what they wrote read it.
+  useEffect(() => {
+    if (held && !unread) keptUnread.set(undefined);
+  }, [held, unread]);
+  // Who leaves and comes back has seen it.
+  useEffect(
+    () => () => {
+      if (keptUnread.get()?.channel === id) keptUnread.set(undefined);
+    },
+    [id],
+  );
   useEffect(() => {
     const it = session.state.get().conversations[id];
     if (it === undefined) return;
@@ -75,10 +98,10 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     if (looks && !hasUnreads(it)) setLine((was) => (was === it.lastRead ? undefined : was));
   }, [looks, id, session]);
   useEffect(() => {
-    if (!atEnd || !looks) return;
+    if (!atEnd || !looks || held) return;
     seen.current = true;
     if (unread) session.read(id);
-  }, [atEnd, looks, unread, latest, id, session]);
+  }, [atEnd, looks, held, unread, latest, id, session]);
   return line;
 }
 

@@ -37,7 +37,10 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
     }
   }
   const items: Item[] = [];
-  let lineShown = false;
+  // Where the piece begins after what was read, the line is somewhere above it.
+  const first = lines[0]?.message.ts;
+  const above = log.older && first !== undefined && unreadAfter !== undefined && compareTs(first, unreadAfter) > 0;
+  let lineShown = above;
   for (const { key, message, pending: own } of lines) {
     const above = items[items.length - 1];
     const ms = tsToMs(message.ts);
