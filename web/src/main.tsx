@@ -11,6 +11,7 @@ import "./styles/overlays.css";
 import "./styles/emoji.css";
 import "./styles/sidebar.css";
 import "./styles/places.css";
+import "./styles/files.css";
 import "./styles/density.css";
 import { startLook } from "./store/look";
 import { App } from "./views/App";

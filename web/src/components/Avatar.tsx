@@ -1,15 +1,29 @@
+import { useState } from "react";
 import type { User } from "../wire/types";
 import { nameOf } from "../store/context";
 
 /** A person's picture or, without one, their initials on a colour that is always theirs. */
 export function Avatar({ user, name, size }: { user: User | undefined; name?: string; size: number }) {
   const title = name ?? nameOf(user);
-  const image = user?.profile?.image_72;
+  const { image_48, image_72, image_192 } = user?.profile ?? {};
+  const image = photoPath(size > 72 ? (image_192 ?? image_72) : (image_72 ?? image_192));
+  const small = photoPath(image_48);
+  // What does not come is no picture: the initials are always there.
+  const [failed, setFailed] = useState("");
   return (
     <span className={size < 24 ? "avatar small" : "avatar"} style={{ "--size": `${size}px`, "--hue": hueOf(user?.id ?? title) } as React.CSSProperties} aria-hidden="true">
-      {image && /^(\/|data:)/.test(image) ? <img src={image} alt="" width={size} height={size} /> : size < 24 ? initials(title).slice(0, 1) : initials(title)}
+      {image !== undefined && image !== failed ? (
+        <img src={size <= 24 ? (small ?? image) : image} srcSet={size <= 48 && small !== undefined ? `${small} 48w, ${image} 72w` : undefined} sizes={`${size}px`} alt="" width={size} height={size} onError={() => setFailed(image)} />
+      ) : size < 24 ? initials(title).slice(0, 1) : initials(title)}
     </span>
   );
+}
+
+/** The address of a photo within this origin: the server writes the one under which it is known. */
+function photoPath(url: string | undefined): string | undefined {
+  if (url === undefined || url === "" || !URL.canParse(url, "http://own")) return undefined;
+  const { protocol, pathname, search } = new URL(url, "http://own");
+  return protocol === "data:" ? url : /^https?:$/.test(protocol) ? pathname + search : undefined;
 }
 
 /** First letters of the first and last word. */

@@ -2,6 +2,9 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import { EmojiPicker } from "../components/EmojiPicker";
 import { Icon } from "../components/Icon";
+import { AttachButton } from "../files/AttachButton";
+import { AttachmentList } from "../files/AttachmentList";
+import { attach, filesOf, isStuck, useAttachments } from "../files/useAttachments";
 import { useSession } from "../store/context";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
@@ -34,6 +37,8 @@ interface Props {
   autoFocus: boolean;
   /** The conversation that it is for, where commands can be given. */
   channel?: string;
+  /** Files can be attached, and are kept under this name. */
+  files?: string;
   /** How many people a call to everybody here reaches. */
   audience?: number | undefined;
   onChange?(lines: readonly Line[], text: string): void;
@@ -56,7 +61,7 @@ const AUDIENCE_SHOWN = 6;
 const BAR_KEY = "parlance.formatting";
 
 /** Where messages are written: an editor with what a rich text can say, and a plain field until it has come. */
-export function Composer({ id, initial, placeholder, autoFocus, channel, audience, onChange, onPlace, onSend, onSchedule, onCancel, onEditLast, submit }: Props) {
+export function Composer({ id, initial, placeholder, autoFocus, channel, files, audience, onChange, onPlace, onSend, onSchedule, onCancel, onEditLast, submit }: Props) {
   const session = useSession();
   const Rich = useSignal(rich);
   const [lines, setLines] = useState<readonly Line[]>(initial.lines);
@@ -91,8 +96,10 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
   const content = useMemo(() => contentOf(finished), [finished]);
   const left = TEXT_MAX - textLength(content.text);
   const heavy = left >= 0 && tooFormatted(content);
-  const empty = isEmpty(finished);
-  const cannotSend = empty || left < 0 || heavy || busy;
+  const attached = useAttachments(files);
+  const stuck = attached.some(isStuck);
+  const empty = isEmpty(finished) && attached.length === 0;
+  const cannotSend = empty || left < 0 || heavy || busy || stuck;
   const calls = audience !== undefined && audience >= AUDIENCE_SHOWN && finished.some((line) => line.kind !== "code" && line.spans.some((span) => span.type === "broadcast"));
 
   const token = snapshot?.token?.whole === dismissed ? undefined : snapshot?.token;
@@ -182,7 +189,18 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
   );
 
   return (
-    <div ref={box} className={["composer", left < 0 || heavy ? "over" : "", isBlank(lines) ? "blank" : "", bar ? "with-bar" : ""].filter(Boolean).join(" ")} data-ready={Shown !== undefined}>
+    <div
+      ref={box}
+      onPasteCapture={(event) => {
+        const pasted = files === undefined ? [] : filesOf(event.clipboardData);
+        if (files === undefined || pasted.length === 0) return;
+        event.preventDefault();
+        event.stopPropagation();
+        attach(session, files, pasted);
+      }}
+      className={["composer", left < 0 || heavy ? "over" : "", isBlank(lines) ? "blank" : "", bar ? "with-bar" : ""].filter(Boolean).join(" ")}
+      data-ready={Shown !== undefined}
+    >
       {open && <SuggestionList id={listId} items={suggestions} active={Math.min(active, suggestions.length - 1)} onActive={setActive} onPick={accept} />}
       {bar && Shown !== undefined && <Toolbar snapshot={snapshot} onAction={(action) => editor.current?.run(action)} onLink={askLink} />}
       {Shown === undefined ? (
@@ -200,7 +218,9 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
       ) : (
         <Shown ref={editor} host={host} initial={lines} takeFocus={takeFocus} attributes={attributes} />
       )}
+      {files !== undefined && <AttachmentList owner={files} />}
       <div className="composer-tools">
+        {files !== undefined && <AttachButton owner={files} onAttached={() => box.current?.querySelector<HTMLElement>("[role=textbox], textarea")?.focus()} />}
         {Shown !== undefined && (
           <button
             type="button"
@@ -230,11 +250,11 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
             </button>
           </>
         ) : (
-          <span className={onSchedule ? "send-group split" : "send-group"}>
+          <span className={onSchedule && attached.length === 0 ? "send-group split" : "send-group"}>
             <button type="button" className="send" aria-label={t.composer.send} title={t.composer.send} disabled={cannotSend} onClick={send} onMouseDown={(event) => event.preventDefault()}>
               <Icon name="send" />
             </button>
-            {onSchedule && <SendMenu disabled={cannotSend} onSchedule={(at) => attempt(() => onSchedule(content, at))} />}
+            {onSchedule && attached.length === 0 && <SendMenu disabled={cannotSend} onSchedule={(at) => attempt(() => onSchedule(content, at))} />}
           </span>
         )}
       </div>
@@ -245,6 +265,10 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, audienc
       ) : heavy ? (
         <p className="composer-note" role="alert">
           {t.composer.tooFormatted}
+        </p>
+      ) : stuck ? (
+        <p className="composer-note" role="status">
+          {t.files.cannotSend}
         </p>
       ) : problem ? (
         <p className="composer-note" role="alert">

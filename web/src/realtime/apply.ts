@@ -36,7 +36,7 @@ export type Input =
   | { type: "unload"; log: LogKey }
   /** One's own message: queued, and what became of it. */
   | { type: "send"; pending: Pending }
-  | { type: "send_status"; log: LogKey; id: string; status: Pending["status"]; error?: string; refused?: boolean; ts?: Ts }
+  | { type: "send_status"; log: LogKey; id: string; status: Pending["status"]; error?: string; refused?: boolean; ts?: Ts; files?: readonly string[] }
   | { type: "discard"; log: LogKey; id: string }
   /** What the server is about to confirm, shown at once. */
   | { type: "guess_edit"; channel: string; ts: Ts; text: string; blocks?: Block[] | undefined }
@@ -316,6 +316,7 @@ function sendStatus(state: State, input: Extract<Input, { type: "send_status" }>
             ...(input.error !== undefined ? { error: input.error } : {}),
             ...(input.refused !== undefined ? { refused: input.refused } : {}),
             ...(input.ts !== undefined ? { ts: input.ts } : {}),
+            ...(input.files !== undefined ? { files: input.files } : {}),
           };
         }),
   );

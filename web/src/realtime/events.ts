@@ -1,3 +1,4 @@
+import type { SharedFile } from "../wire/files";
 import type { Channel, Message, Position, Reaction, ThreadParent, Ts, User, WireEvent } from "../wire/types";
 import { TS_ZERO, compareTs, maxTs } from "../wire/types";
 import { change, put, remove } from "./log";
@@ -58,6 +59,13 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "team_join":
     case "user_change":
       return putUsers(state, [event.user as User]);
+    case "file_change":
+    case "file_created":
+    case "file_shared":
+    case "file_unshared":
+    case "file_public":
+    case "file_deleted":
+      return applyFile(state, event, seq);
     case "team_pref_change":
       return state.team === undefined ? state : { ...state, team: { ...state.team, prefs: { ...state.team.prefs, [event["name"] as string]: event["value"] } } };
     default: {
@@ -123,7 +131,7 @@ function applyMessage(state: State, event: WireEvent, seq: number, effects: Effe
     next = unsend(next, channel, ts);
     next = inConversation(next, channel, seq, (it) => uncount(it, ts, previous, event, next, effects));
   } else if (event.subtype !== "message_replied") {
-    next = applyNew(next, channel, messageOf(event), seq, effects);
+    next = applyNew(next, channel, named(next, channel, messageOf(event)), seq, effects);
   }
   return parent === undefined ? next : applyParent(next, channel, parent, seq);
 }
@@ -147,8 +155,29 @@ function applyNew(state: State, channel: string, message: Message, seq: number, 
   return inConversation(next, channel, seq, (it) => count(it, message, state));
 }
 
+/** A file is another one now, for instance because its thumbnails have come: in every message that has it. */
+function applyFile(state: State, event: WireEvent, seq: number): State {
+  const next = { ...state, fileChanges: (state.fileChanges ?? 0) + 1 };
+  const file = (event._p as { file?: SharedFile } | undefined)?.file;
+  const channel = event._p?.t;
+  if (event.type !== "file_change" || file === undefined || channel === undefined) return next;
+  const shown = mapLogs(next, channel, (log) =>
+    log.rows.reduce((all, { message }) => (message.files?.some((it) => it.id === file.id) ? change(all, message.ts, seq, (old) => ({ ...old, files: old.files!.map((it) => (it.id === file.id ? file : it)) })) : all), log),
+  );
+  return inConversation(shown, channel, seq, (it) => it);
+}
+
+/** One's own message with files as it was sent: the server knows it by its files only, the list by the id that it was given here. */
+function named(state: State, channel: string, message: Message): Message {
+  const { files } = message;
+  if (files === undefined || message.client_msg_id !== undefined || message.user !== state.self?.id) return message;
+  const sent = state.pending[logKey(channel, isReply(message) ? message.thread_ts : undefined)]?.find((it) => it.files?.some((id) => files.some((file) => file.id === id)));
+  return sent === undefined ? message : { ...message, client_msg_id: sent.id };
+}
+
 /** Forgets what was waiting for exactly this message. */
-export function settle(state: State, channel: string, message: Message): State {
+export function settle(state: State, channel: string, echo: Message): State {
+  const message = named(state, channel, echo);
   if (message.client_msg_id === undefined || message.user !== state.self?.id) return state;
   const key = logKey(channel, isReply(message) ? message.thread_ts : undefined);
   const pending = state.pending[key];

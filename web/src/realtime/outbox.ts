@@ -162,6 +162,6 @@ export class Outbox {
   }
 
   private save(): void {
-    this.ports.save(Object.values(this.ports.state().pending).flat().filter((it) => it.status !== "sent"));
+    this.ports.save(Object.values(this.ports.state().pending).flat().filter((it) => it.status !== "sent" && it.files === undefined));
   }
 }

@@ -1,6 +1,8 @@
 /** Calls for what is around the conversations. Views use them through the session; what they change goes through the reducer. */
 import { failureOf } from "../wire/api";
+import { sendForm } from "../wire/api";
 import type { Args } from "../wire/api";
+import type { SharedFile } from "../wire/files";
 import type { Dnd, Envelope, HistoryPage, MentionsPage, Message, ScheduledMessage, Subscription, ThreadsPage, Ts, User } from "../wire/types";
 import { compareTs } from "../wire/types";
 import { isOutdated } from "../store/quiet";
@@ -16,6 +18,8 @@ const THREADS_PAGE = 30;
 const THREADS_EVERY_MS = 1_500;
 /** What happened just before the list is fetched is in it, milliseconds. */
 const THREADS_SOON_MS = 150;
+/** Files that one call fetches. */
+const FILES_PAGE = 40;
 /** People whose do-not-disturb one call may ask for. */
 const DND_PAGE = 50;
 
@@ -201,6 +205,34 @@ export class Places {
     if (muted) all.add(channel);
     else all.delete(channel);
     await this.setPreference("muted_channels", [...all].join(","));
+  }
+
+  // --- Files --------------------------------------------------------------------------------------
+
+  /** A page of the files that the person may see, newest first. */
+  async files({ channel, user, types, page }: { channel?: string | undefined; user?: string | undefined; types: string; page: number }): Promise<{ files: SharedFile[]; total: number; pages: number }> {
+    const answer = await this.ports.call<Envelope & { files: SharedFile[]; paging: { total: number; pages: number } }>("files.list", { channel, user, types: types === "all" ? undefined : types, count: FILES_PAGE, page });
+    return { files: answer.files, total: answer.paging.total, pages: answer.paging.pages };
+  }
+
+  /** Sends a square picture as one's photo. */
+  async setPhoto(photo: Blob): Promise<void> {
+    await sendForm("users.setPhoto", { image: photo });
+  }
+
+  /** Whether this server takes photos; an older one does not. */
+  async takesPhotos(): Promise<boolean> {
+    try {
+      await this.ports.call("users.setPhoto");
+      return true;
+    } catch (thrown) {
+      const failure = failureOf(thrown);
+      return failure.kind === "refused" && failure.error !== "unknown_method";
+    }
+  }
+
+  async deletePhoto(): Promise<void> {
+    await this.ports.call("users.deletePhoto");
   }
 
   // --- Channels -----------------------------------------------------------------------------------

@@ -15,6 +15,9 @@ import { covers, lowerBound } from "./log";
 import type { Page } from "./log";
 import { Link } from "./link";
 import type { LinkState } from "./link";
+import { Uploads } from "../files/uploads";
+import { postBytes } from "../files/post";
+import type { PostBytes } from "../files/post";
 import { Outbox } from "./outbox";
 import { Places } from "./places";
 import { PresenceWatch } from "./presence";
@@ -44,6 +47,10 @@ export interface SessionPorts {
   world: World;
   call: Call;
   storage: Storage;
+  /** Of this window only; `sessionStorage` where it is not given. */
+  windowStorage?: Storage;
+  /** Sends the bytes of files; over HTTP where it is not given. */
+  post?: PostBytes;
 }
 
 /** A moment before a message, after every other. */
@@ -60,6 +67,8 @@ export class Session {
   leaving = false;
   /** Threads, mentions, people, preferences: what is around the conversations. */
   readonly places: Places;
+  /** Files on their way, and the messages that are sent with them. */
+  readonly uploads: Uploads;
   private readonly presence: PresenceWatch;
   private tickledAt = 0;
   private readonly socket: Link;
@@ -93,6 +102,15 @@ export class Session {
       state: () => this.state.get(),
       dispatch: (input) => this.dispatch({ type: "personal", input }),
     });
+    this.uploads = new Uploads({
+      world,
+      call: (method, args) => this.call(method, args),
+      post: ports.post ?? postBytes,
+      state: () => this.state.get(),
+      dispatch: (input) => this.dispatch(input),
+      online: () => this.link.get().phase === "online",
+      storage: ports.windowStorage ?? (typeof sessionStorage === "undefined" ? ports.storage : sessionStorage),
+    });
     this.outbox = new Outbox({
       world,
       call: (method, args) => this.call(method, args),
@@ -111,12 +129,14 @@ export class Session {
     await this.boot();
     await people;
     this.outbox.start();
+    this.uploads.start();
     this.socket.start();
   }
 
   stop(): void {
     this.stopped = true;
     this.outbox.stop();
+    this.uploads.stop();
     this.socket.stop("signed_out");
     this.cancelTyping?.();
   }
@@ -125,6 +145,7 @@ export class Session {
   probe(): void {
     this.socket.probe();
     this.outbox.kick();
+    this.uploads.kick();
   }
 
   // --- Reading ------------------------------------------------------------------------------------
@@ -227,11 +248,19 @@ export class Session {
     this.outbox.send(pending);
   }
 
+  /** Sends what is attached with a text, as one message. */
+  sendFiles(key: LogKey, content: Content): void {
+    this.openEnd(key);
+    this.uploads.send(key, content);
+  }
+
   retry(key: LogKey, id: string): void {
+    if (this.uploads.has(id)) return this.uploads.retry(id);
     this.outbox.retry(key, id);
   }
 
   discard(key: LogKey, id: string): void {
+    if (this.uploads.has(id)) return this.uploads.discard(id);
     this.outbox.discard(key, id);
   }
 
@@ -387,6 +416,7 @@ export class Session {
   /** Who signs out leaves nothing behind on this device: no drafts, no unsent messages. */
   private forget(): void {
     const { storage } = this.ports;
+    this.uploads.forget();
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? "");
     for (const key of keys) if (key.startsWith("parlance.")) storage.removeItem(key);
   }
@@ -464,6 +494,7 @@ export class Session {
     // Who is there is not known without the server.
     if (state.phase !== "online" && Object.keys(this.state.get().personal.presence).length > 0) this.dispatch({ type: "personal", input: { type: "presence_lost" } });
     if (state.phase === "online") this.outbox.kick();
+    if (state.phase === "online") this.uploads.kick();
   }
 
   /** A call as this person; ends the session when the server says that it is over. */

@@ -79,8 +79,10 @@ export interface Pending {
   broadcast?: true;
   /** Milliseconds since 1970. */
   created: number;
-  /** `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */
-  status: "sending" | "waiting" | "sent" | "failed";
+  /** It has files: `files/uploads.ts` sees to it, in no order with the others. Their ids, as far as the server has given some. */
+  files?: readonly string[];
+  /** `uploading`: with its files on its way. `sending`: on its way. `waiting`: no network, tried again by itself. `sent`: has a `ts`, its echo is due. */
+  status: "uploading" | "sending" | "waiting" | "sent" | "failed";
   /** Why it failed: an error code. */
   error?: string;
   /** Whether the failure was the server's clear refusal (nothing was posted). */
@@ -106,6 +108,8 @@ export interface State {
   typing: Readonly<Record<LogKey, Readonly<Record<string, number>>>>;
   /** Preferences, do-not-disturb, followed threads. */
   personal: Personal;
+  /** Grows with each event about files: lists of them are to be read again. */
+  fileChanges: number;
 }
 
 export const initialState: State = {
@@ -119,6 +123,7 @@ export const initialState: State = {
   pending: {},
   typing: {},
   personal: initialPersonal,
+  fileChanges: 0,
 };
 
 /** Messages are unread. */

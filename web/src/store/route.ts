@@ -2,11 +2,11 @@ import { signal } from "./signal";
 import type { Ts } from "../wire/types";
 
 /** Views of the workspace that are no conversation, in the order of the list. The address of each is its name. */
-export const PLACES = ["unread", "threads", "mentions", "drafts", "scheduled", "people", "channels"] as const;
+export const PLACES = ["unread", "threads", "mentions", "files", "drafts", "scheduled", "people", "channels"] as const;
 export type Place = (typeof PLACES)[number];
 
 /** Tabs of a channel's details. */
-export const DETAILS = ["about", "members", "settings"] as const;
+export const DETAILS = ["about", "members", "files", "settings"] as const;
 export type Details = (typeof DETAILS)[number];
 
 /** Where the person is. The address says it, so back, forward and reload work. */

@@ -14,6 +14,7 @@ export type Action =
   | "drafts"
   | "scheduled"
   | "people"
+  | "files"
   | "channels"
   | "preferences"
   | "status"
@@ -50,6 +51,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "drafts", group: "go", keys: [["g", "d"]] },
   { action: "scheduled", group: "go", keys: [["g", "s"]] },
   { action: "people", group: "go", keys: [["g", "p"]] },
+  { action: "files", group: "go", keys: [["g", "f"]] },
   { action: "channels", group: "go", keys: [["g", "c"]] },
   { action: "send", group: "conversation", keys: [["Enter"]] },
   { action: "newline", group: "conversation", keys: [["Shift", "Enter"]] },

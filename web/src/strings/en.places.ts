@@ -1,6 +1,6 @@
 /** Texts of the places around the conversations; part of `en`. */
 export const places = {
-  names: { unread: "Unread", threads: "Threads", mentions: "Mentions", drafts: "Drafts", scheduled: "Scheduled", people: "People", channels: "Channels" },
+  names: { unread: "Unread", threads: "Threads", mentions: "Mentions", files: "Files", drafts: "Drafts", scheduled: "Scheduled", people: "People", channels: "Channels" },
   landmark: "Places",
   more: (name: string) => `Actions for ${name}`,
   count: (count: number) => (count === 1 ? "1 waiting" : `${count} waiting`),
@@ -168,7 +168,7 @@ export const places = {
   },
 
   details: {
-    tabs: { about: "About", members: "Members", settings: "Settings" },
+    tabs: { about: "About", members: "Members", files: "Files", settings: "Settings" },
     title: "Details",
     topic: "Topic",
     topicHint: "What is going on here now. Shown above the conversation.",
@@ -255,6 +255,7 @@ export const places = {
       drafts: "Drafts",
       scheduled: "Scheduled",
       people: "People",
+      files: "Files",
       channels: "Channels",
       preferences: "Preferences",
       status: "Set a status",

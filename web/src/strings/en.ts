@@ -1,5 +1,6 @@
 import { content } from "./content";
 import { places, placesErrors } from "./en.places";
+import { files, filesErrors } from "./files";
 
 const people = (names: string[], rest: number): string => {
   if (rest > 0) return `${names.join(", ")} and ${rest} more`;
@@ -255,6 +256,7 @@ export const en = {
   },
 
   places,
+  files,
 
   failed: (code: string) => `That did not work (${code}). Nothing was changed; please try again.`,
   errors: {
@@ -305,6 +307,7 @@ export const en = {
     too_many_emoji: "There are too many different emoji on this message.",
     too_many_reactions: "There are too many reactions on this message.",
     ...placesErrors,
+    ...filesErrors,
   } as Record<string, string>,
 };
 

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { DropTarget } from "../files/DropTarget";
 import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
@@ -34,6 +35,7 @@ function Open({ channel }: { channel: Channel }) {
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
+      {canWrite && <DropTarget owner={id} label={name} />}
       <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
         logKey={id}

@@ -2,6 +2,9 @@ import { useMemo } from "react";
 import type { ReactNode } from "react";
 import type { State } from "../realtime/state";
 import { nameOf } from "../store/context";
+import { MessageFiles } from "../files/MessageFiles";
+import { isDeleted } from "../wire/files";
+import { titleOfFile } from "../files/kinds";
 import { t } from "../strings";
 import { Attachments } from "../text/Attachments";
 import { Blocks } from "../text/Blocks";
@@ -14,12 +17,14 @@ import type { Message } from "../wire/types";
 import { Contained } from "../components/Contained";
 
 /** What a message says: its blocks or, without any that can be shown, its text; then what hangs under it. */
-export function MessageContent({ message, after }: { message: Message; after?: ReactNode }) {
+export function MessageContent({ message, channel, after }: { message: Message; channel?: string; after?: ReactNode }) {
   const blocks = useMemo(() => shownBlocks(message.blocks), [message.blocks]);
-  const nothing = blocks.length === 0 && !message.text && message.attachments !== undefined;
+  const nothing = blocks.length === 0 && !message.text && (message.attachments !== undefined || message.files !== undefined);
   return (
     <Contained of={message} instead={<p className="text as-written">{message.text}</p>}>
       {blocks.length > 0 ? <Blocks blocks={blocks} after={after} /> : !nothing && <Mrkdwn text={message.text ?? ""} after={after} />}
+      {nothing && after}
+      {message.files !== undefined && message.files.length > 0 && <MessageFiles files={message.files} place={channel === undefined ? undefined : { channel, ts: message.ts, thread: message.thread_ts }} />}
       {message.attachments !== undefined && <Attachments attachments={message.attachments} />}
     </Contained>
   );
@@ -44,5 +49,7 @@ function wordsOf(message: Message, { users, conversations }: State): string {
   const blocks = shownBlocks(message.blocks);
   const text = blocks.length > 0 ? blocksText(blocks, names) : plainText(parseMrkdwn(message.text ?? ""), names);
   if (text !== "") return text;
+  const files = (message.files ?? []).filter((it) => !isDeleted(it)).map(titleOfFile);
+  if (files.length > 0) return t.files.attachedText(files.join(", "));
   return readAttachments(message.attachments).map((it) => plainText([...it.pretext, ...it.title, ...it.text], names)).join(" ");
 }

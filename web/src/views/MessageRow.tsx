@@ -1,6 +1,7 @@
 import { memo, useId, useRef, useState } from "react";
 import { Avatar } from "../components/Avatar";
 import { Icon } from "../components/Icon";
+import { PendingFiles } from "../files/PendingFiles";
 import { findRow } from "../realtime/log";
 import { isNotice, threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
@@ -185,11 +186,12 @@ function Body({ item, logKey, channel, editing, canWrite, current, onEdit, onThr
           ) : gone ? (
             <p className="text faint">{t.message.deleted}</p>
           ) : (
-            <MessageContent message={message} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
+            <MessageContent message={message} channel={channel} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
           )}
         </div>
         {message.reactions && <Reactions channel={channel} message={message} reactions={message.reactions} canWrite={canWrite} />}
         {onThread && message.reply_count ? <ThreadLink message={message} onOpen={() => onThread(message.ts)} /> : null}
+        {pending?.files && <PendingFiles pending={pending} logKey={logKey} />}
         {pending && <Delivery pending={pending} logKey={logKey} />}
       </div>
       {(active || held || opened) && able && <MessageActions {...doing} opened={opened} />}
@@ -250,7 +252,7 @@ function ThreadLink({ message, onOpen }: { message: Message; onOpen(): void }) {
 function Delivery({ pending, logKey }: { pending: Pending; logKey: LogKey }) {
   const session = useSession();
   const [copied, setCopied] = useState(false);
-  if (pending.status === "sent") return null;
+  if (pending.status === "sent" || pending.status === "uploading") return null;
   if (pending.status === "sending") return <p className="delivery quiet">{t.message.sending}</p>;
   if (pending.status === "waiting") {
     return (
@@ -267,9 +269,12 @@ function Delivery({ pending, logKey }: { pending: Pending; logKey: LogKey }) {
         {errorText(pending.error ?? "no_answer")}
       </p>
       <div>
-        <button type="button" onClick={() => session.retry(logKey, pending.id)}>
-          {t.message.retry}
-        </button>
+        {/* Without its files there is nothing to try. */}
+        {pending.error !== "files_gone" && (
+          <button type="button" onClick={() => session.retry(logKey, pending.id)}>
+            {t.message.retry}
+          </button>
+        )}
         <button type="button" onClick={() => void toClipboard(pending.text).then(setCopied)}>
           {copied ? t.message.copied : t.message.copy}
         </button>

@@ -10,7 +10,7 @@ import { fitScore } from "../text/fuzzy";
 const LISTED_MAX = 40;
 
 /** Picks a person. `onPick` may fail; the dialog stays open then. */
-export function PeoplePicker({ title, without = [], onClose, onPick }: { title: string; without?: readonly string[] | undefined; onClose(): void; onPick(user: string): Promise<void> }) {
+export function PeoplePicker({ title, without = [], quiet = false, onClose, onPick }: { title: string; quiet?: boolean; without?: readonly string[] | undefined; onClose(): void; onPick(user: string): Promise<void> }) {
   const session = useSession();
   const users = useWorkspace((state) => state.users);
   const [query, setQuery] = useState("");
@@ -24,7 +24,7 @@ export function PeoplePicker({ title, without = [], onClose, onPick }: { title: 
     .map(({ user }) => user);
   const pick = (id: string) => {
     onPick(id).then(() => {
-      if (title !== t.peoplePicker.title) notify(t.peoplePicker.added(nameOf(session.state.get().users[id])));
+      if (!quiet && title !== t.peoplePicker.title) notify(t.peoplePicker.added(nameOf(session.state.get().users[id])));
       onClose();
     }, notifyFailure);
   };

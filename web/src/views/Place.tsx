@@ -15,6 +15,7 @@ const Unread = later((it) => it.Unread);
 const Threads = later((it) => it.Threads);
 const Mentions = later((it) => it.Mentions);
 const Drafts = later((it) => it.Drafts);
+const Files = later((it) => it.Files);
 const Scheduled = later((it) => it.Scheduled);
 const People = later((it) => it.People);
 const Channels = later((it) => it.Channels);
@@ -50,6 +51,8 @@ function viewOf(place: PlaceName, person: string | undefined) {
       return <Mentions />;
     case "drafts":
       return <Drafts />;
+    case "files":
+      return <Files />;
     case "scheduled":
       return <Scheduled />;
     case "people":

@@ -44,6 +44,7 @@ export function PlaceEntries({ current }: { current: Place | undefined }) {
       {entry("unread", "inbox", <Badge unread={unread} mentions={0} />, unread)}
       {entry("threads", "thread", <Badge {...threads} />, threads.unread)}
       {entry("mentions", "at", <Badge unread={false} mentions={mentions} />, mentions > 0)}
+      {entry("files", "file", null)}
       {entry("drafts", "draft", drafts > 0 && <small className="entry-count" aria-label={t.places.count(drafts)}>{drafts}</small>)}
       {entry("people", "people", null)}
     </ul>

@@ -145,7 +145,7 @@ function targetsOf(state: State, elsewhere: readonly Channel[], message: (user: 
   ];
 }
 
-const PLACE_ICONS = { unread: "inbox", threads: "thread", mentions: "at", drafts: "draft", scheduled: "clock", people: "people", channels: "hash" } as const satisfies Record<Place, string>;
+const PLACE_ICONS = { unread: "inbox", threads: "thread", mentions: "at", files: "file", drafts: "draft", scheduled: "clock", people: "people", channels: "hash" } as const satisfies Record<Place, string>;
 
 function Face({ id, state }: { id: string | undefined; state: State }) {
   const user = id === undefined ? undefined : state.users[id];

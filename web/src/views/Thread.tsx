@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Icon } from "../components/Icon";
 import { useEscape } from "../components/overlay";
+import { DropTarget } from "../files/DropTarget";
 import { findRow } from "../realtime/log";
 import { logKey } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
@@ -31,6 +32,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
   const direct = conversation.channel.is_im || conversation.channel.is_mpim;
   return (
     <aside className="pane thread" aria-label={t.thread.title}>
+      {canWrite && <DropTarget owner={key} label={t.files.thread} />}
       <header className="pane-head">
         <button type="button" className="icon-button back" aria-label={t.back} onClick={close}>
           <Icon name="back" />

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
+import { LightboxHost } from "../files/LightboxHost";
 import type { LinkState } from "../realtime/link";
 import type { State } from "../realtime/state";
 import { useSession, useWorkspace } from "../store/context";
@@ -89,6 +90,7 @@ export function Workspace({ onSignedOut }: { onSignedOut(): void }) {
       <Banner />
       <NoticeBar />
       <Dialogs />
+      <LightboxHost />
       {jumping && <Switcher onClose={() => setJumping(false)} />}
     </div>
   );

@@ -9,6 +9,7 @@ import { shortcut } from "../composer/keyNames";
 import { namesOf } from "../composer/meanings";
 import { linesOfMrkdwn } from "../composer/read";
 import { mrkdwnOf } from "../composer/write";
+import { useAttachments } from "../files/useAttachments";
 import { channelOf, threadOf } from "../realtime/state";
 import type { LogKey } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
@@ -46,8 +47,10 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
   };
 
   const addressed = (content: Content): Content => (broadcast && channelName !== undefined ? { ...content, broadcast: true } : content);
+  const withFiles = useAttachments(logKey).length > 0;
   const post = (content: Content) => {
-    session.send(logKey, addressed(content));
+    if (session.uploads.of(logKey).length > 0) session.sendFiles(logKey, content);
+    else session.send(logKey, addressed(content));
     setBroadcast(false);
   };
 
@@ -59,6 +62,7 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
       refused.current = content.text;
       throw new Misused(t.commands.unknown(found.unknown));
     }
+    if (withFiles) throw new Misused(t.files.noCommand);
     return found.command.run({ session, key: logKey, rest: found.rest, lines: withoutName(lines) }).then((left) => {
       if (left !== undefined) post(contentOf(left));
     });
@@ -81,6 +85,7 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         placeholder={placeholder}
         autoFocus
         channel={channelOf(logKey)}
+        files={logKey}
         audience={threadOf(logKey) === undefined ? audience : undefined}
         onChange={keep}
         onPlace={setEnterSends}
@@ -89,9 +94,9 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         onEditLast={onEditLast}
       />
       {channelName !== undefined && (
-        <label className="also-send">
-          <input type="checkbox" checked={broadcast} onChange={(event) => setBroadcast(event.target.checked)} />
-          {t.composer.alsoSend(channelName)}
+        <label className="also-send" title={withFiles ? t.files.onlyThread : undefined}>
+          <input type="checkbox" checked={broadcast && !withFiles} disabled={withFiles} onChange={(event) => setBroadcast(event.target.checked)} />
+          {withFiles ? t.files.onlyThread : t.composer.alsoSend(channelName)}
         </label>
       )}
       <p className="typing" role="status">

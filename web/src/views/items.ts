@@ -28,7 +28,7 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
   const lines: { key: string; message: Message; pending?: Pending }[] = log.rows.map((row) => ({ key: row.key, message: row.message }));
   if (!log.newer) {
     for (const it of pending) {
-      const message: Message = { type: "message", user: self, text: it.text, ...(it.blocks ? { blocks: it.blocks } : {}), client_msg_id: it.id, ts: it.ts ?? tsOf(it.created) };
+      const message: Message = { type: "message", user: self, text: it.text, ...(it.files ? { files: [] } : {}), ...(it.blocks ? { blocks: it.blocks } : {}), client_msg_id: it.id, ts: it.ts ?? tsOf(it.created) };
       const line = { key: it.id, message, pending: it };
       // Confirmed: at its place. Not yet: at the end, in the order of writing.
       const at = it.ts === undefined ? -1 : lines.findIndex((other) => other.pending?.ts === undefined && (other.pending !== undefined || compareTs(other.message.ts, it.ts!) > 0));
@@ -63,7 +63,12 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
 }
 
 function sameAuthor(a: Message, b: Message): boolean {
-  return a.user === b.user && a.bot_id === b.bot_id && a.username === b.username && isNotice(a) === isNotice(b) && (b.subtype === undefined || b.subtype === a.subtype) && (a.subtype === undefined || a.subtype === b.subtype);
+  return a.user === b.user && a.bot_id === b.bot_id && a.username === b.username && isNotice(a) === isNotice(b) && kindOf(a) === kindOf(b);
+}
+
+/** A message with files is one like the others. */
+function kindOf({ subtype }: Message): string | undefined {
+  return subtype === "file_share" ? undefined : subtype;
 }
 
 function tsOf(ms: number): Ts {

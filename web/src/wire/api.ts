@@ -77,6 +77,20 @@ export function httpCall(fetcher: typeof fetch): Call {
   };
 }
 
+/** Calls a method that takes a file, as a form. Throws a `CallError`, as every call. */
+export async function sendForm(method: string, parts: Record<string, string | Blob>): Promise<void> {
+  const body = new FormData();
+  for (const [name, part] of Object.entries(parts)) body.set(name, part);
+  let answer: Envelope;
+  try {
+    const response = await fetch(`/api/${method}`, { method: "POST", credentials: "same-origin", headers: { "X-Parlance-Client": "1" }, body });
+    answer = (await response.json()) as Envelope;
+  } catch {
+    throw new CallError({ kind: "unknown", error: "no_answer" });
+  }
+  if (!answer.ok) throw new CallError({ kind: "refused", error: answer.error ?? "no_answer" });
+}
+
 /** The failure behind anything that `call` threw. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof CallError) return thrown.failure;

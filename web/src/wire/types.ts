@@ -3,6 +3,8 @@
  * frames of `docs/api/realtime.md`. Fields that the server may leave out are optional here.
  */
 
+import type { SharedFile } from "./files";
+
 /** A message id, `"1712345678.000200"`: microseconds since 1970, strictly increasing in a channel. */
 export type Ts = string;
 
@@ -31,6 +33,7 @@ export interface User {
     email?: string;
     phone?: string;
     pronouns?: string;
+    image_48?: string;
     image_72?: string;
     image_192?: string;
     status_text?: string;
@@ -110,6 +113,7 @@ export interface Message {
   /** What apps send, as they sent it: read by `text/blocks.ts` and `text/attachments.ts`. */
   blocks?: unknown;
   attachments?: unknown;
+  files?: SharedFile[];
   icons?: { emoji?: string };
   /** Channels that it is pinned to: its own, or none. */
   pinned_to?: string[];

@@ -11,6 +11,7 @@ import { dateOf } from "../../text/when";
 import { failureOf } from "../../wire/api";
 import type { Channel } from "../../wire/types";
 import { ChannelMembers } from "./ChannelMembers";
+import { FileBrowser } from "./FileBrowser";
 import { ChannelSettings } from "./ChannelSettings";
 import { Side } from "./Side";
 
@@ -46,7 +47,7 @@ export function ChannelDetails({ channel, tab, onClose }: { channel: Channel; ta
         ))}
       </div>
       <div role="tabpanel" id="details-panel" aria-labelledby={`details-${tab}`} className="details-panel">
-        {tab === "members" ? <ChannelMembers channel={channel} /> : tab === "settings" && !group ? <ChannelSettings channel={channel} /> : <About channel={channel} />}
+        {tab === "members" ? <ChannelMembers channel={channel} /> : tab === "files" ? <FileBrowser channel={channel.id} /> : tab === "settings" && !group ? <ChannelSettings channel={channel} /> : <About channel={channel} />}
       </div>
     </Side>
   );

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { FormEvent } from "react";
 import { Dialog } from "../../components/overlay";
+import { PhotoField } from "./PhotoField";
 import { useSession, useWorkspace } from "../../store/context";
 import { notify } from "../../store/notice";
 import { t } from "../../strings";
@@ -41,6 +42,7 @@ export function ProfileDialog({ onClose }: { onClose(): void }) {
   );
   return (
     <Dialog title={t.places.profile.edit} onClose={onClose}>
+      <PhotoField />
       <form className="form" onSubmit={submit}>
         {field("real_name", t.places.profile.realName, NAME_MAX)}
         {field("display_name", t.places.profile.displayName, NAME_MAX, t.places.profile.displayHint)}

@@ -44,12 +44,11 @@ function Profile({ user, now }: { user: User; now: number }) {
   const own = useWorkspace((state) => state.self?.id === user.id);
   const quiet = useWorkspace((state) => quietUntil(state.personal.dnd[user.id], now));
   const { profile } = user;
-  const image = profile?.image_192 ?? profile?.image_72;
   const name = nameOf(user);
   const write = () => void session.message(user.id).then((channel) => navigate({ name: "channel", channel }), notifyFailure);
   return (
     <div className="profile">
-      {image && /^(\/|data:)/.test(image) ? <img className="profile-photo" src={image} alt="" /> : <Avatar user={user} size={96} />}
+      <Avatar user={user} size={96} />
       <div className="profile-name">
         <h2 dir="auto">{name}</h2>
         <PersonState user={user} />

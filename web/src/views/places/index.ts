@@ -2,6 +2,7 @@
 export { ChannelDetails } from "./ChannelDetails";
 export { Channels } from "./Channels";
 export { Drafts } from "./Drafts";
+export { Files } from "./Files";
 export { HelpSheet } from "./HelpSheet";
 export { Mentions } from "./Mentions";
 export { PauseDialog } from "./PauseDialog";
