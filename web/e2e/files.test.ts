@@ -76,6 +76,8 @@ test("pictures and a text go with words as one message, and look the same to bot
   }
   // The thumbnails come later, in place; both have the ratio of the picture.
   await bo.message("three files").locator(".file-picture img[srcset]").first().waitFor();
+  // Who was at the end still is.
+  expect(await bo.page.locator(".conversation .to-end").count()).toBe(0);
   const box = (await bo.message("three files").locator(".file-picture").nth(1).boundingBox())!;
   expect(box.width / box.height).toBeCloseTo(96 / 168, 1);
   await bo.message("three files").locator(".file-card [aria-expanded=false]").first().click();

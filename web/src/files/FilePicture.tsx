@@ -8,7 +8,7 @@ import { titleOfFile } from "./kinds";
 import { boxOf, sourceOf } from "./thumbs";
 
 /** A picture in a message. Its box has its size before it comes, so that nothing jumps. */
-export function FilePicture({ items, at, alone }: { items: readonly Viewed[]; at: number; alone: boolean }) {
+export function FilePicture({ items, at, alone, tile = false }: { items: readonly Viewed[]; at: number; alone: boolean; /** As large as its place in a grid. */ tile?: boolean }) {
   const { file } = items[at]!;
   const [failed, setFailed] = useState("");
   const title = titleOfFile(file);
@@ -21,13 +21,13 @@ export function FilePicture({ items, at, alone }: { items: readonly Viewed[]; at
     <button
       type="button"
       className={source === undefined ? "file-picture waiting" : "file-picture"}
-      style={{ width, aspectRatio: `${width} / ${height}` }}
+      style={tile ? undefined : { width, aspectRatio: `${width} / ${height}` }}
       title={title}
       aria-label={t.files.view(alt)}
       onClick={() => openLightbox(items, at)}
       data-file={file.id}
     >
-      {source === undefined ? <Icon name="image" /> : <img {...source} sizes={`${width}px`} width={width} height={height} alt={alt} decoding="async" onError={() => setFailed(source.src)} />}
+      {source === undefined ? <Icon name="image" /> : <img {...source} sizes={tile ? "160px" : `${width}px`} width={width} height={height} loading={tile ? "lazy" : undefined} alt={alt} decoding="async" onError={() => setFailed(source.src)} />}
       {file.mimetype === "image/gif" && <span className="file-badge">GIF</span>}
     </button>
   );

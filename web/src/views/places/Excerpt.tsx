@@ -33,7 +33,7 @@ export function Excerpt({ channel, message, note }: { channel: string; message: 
           </button>
           {note}
         </header>
-        {message.subtype === "tombstone" ? <p className="text faint">{t.message.deleted}</p> : <MessageContent message={message} after={message.edited && <small className="edited"> ({t.message.edited})</small>} />}
+        {message.subtype === "tombstone" ? <p className="text faint">{t.message.deleted}</p> : <MessageContent message={message} channel={channel} after={message.edited && <small className="edited"> ({t.message.edited})</small>} />}
       </div>
     </article>
   );

@@ -77,7 +77,7 @@ export function FileBrowser({ channel }: { channel?: string }) {
           </p>
           <ul className={type === "images" ? "file-list file-tiles" : "file-list"}>
             {all.map((file, i) => (
-              <li key={file.id}>{type === "images" ? <FilePicture items={viewed(all)} at={i} alone /> : <Row file={file} channel={channel} />}</li>
+              <li key={file.id}>{type === "images" ? <FilePicture items={viewed(all)} at={i} alone tile /> : <Row file={file} channel={channel} />}</li>
             ))}
           </ul>
           {more.page < value.pages && (
