@@ -1,5 +1,6 @@
 use model::{ChannelId, File, FileId};
 use serde::Deserialize;
+use store::Refusal;
 use wire::file::put_file;
 
 use crate::{
@@ -27,10 +28,11 @@ struct Given {
 
 /// Completes files whose bytes were sent, and shares them. Without a channel they stay their owner's.
 pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
+    let channels = channels(&cx).await?;
     let files = files(&cx)?;
     let ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
     let sharing = Sharing {
-        channels: channels(&cx).await?,
+        channels,
         content: Content::of_file(&cx).await?,
         face: face(&cx)?,
         thread: shares::thread(&cx)?,
@@ -38,7 +40,8 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     if sharing.thread.is_some() && sharing.channels.len() > 1 {
         return Err(Failure::invalid_arguments("thread_ts needs a single channel"));
     }
-    shares::complete(&cx, files, sharing).await?;
+    let completed = shares::complete(&cx, files, sharing).await;
+    completed.map_err(|failure| failure.called(Refusal::NotAllowed, "posting_to_channel_denied"))?;
     let (workspace, site) = (cx.workspace()?, cx.site());
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {

@@ -1,4 +1,5 @@
 use model::File;
+use store::Refusal;
 use wire::file_types;
 
 use crate::{
@@ -46,7 +47,9 @@ pub(super) async fn run(mut cx: Cx) -> Result<Reply, Failure> {
     uploads::note(&cx.app, cx.workspace()?, id, (&name, snippet), (blob, &received.written)).await?;
     let title = cx.args.prose("title")?.map(|title| file_kind::clean_text(&title, File::TITLE_CHARS_MAX));
     let title = title.filter(|title| !title.is_empty());
-    shares::complete(&cx, vec![Completing { id, title, alt_text: None }], sharing).await?;
+    let completed = shares::complete(&cx, vec![Completing { id, title, alt_text: None }], sharing).await;
+    // Who may post is restricted in general alone.
+    completed.map_err(|failure| failure.called(Refusal::NotAllowed, "posting_to_general_channel_denied"))?;
     shares::answer(&cx, id).await
 }
 
