@@ -14,6 +14,7 @@ mod run;
 mod sdk;
 mod server;
 mod shell;
+mod slack;
 mod test;
 mod web;
 

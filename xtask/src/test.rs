@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::count::{Count, Format};
 use crate::postgres::{Bouncer, Postgres};
 use crate::report::{Report, Verdict, command};
-use crate::{conformance, licences, paths, peers, sdk, server, shell, web};
+use crate::{conformance, licences, paths, peers, sdk, server, shell, slack, web};
 
 /// What is run.
 #[derive(Default)]
@@ -85,25 +85,6 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     Ok(shell::exit_code(report.finish()))
 }
 
-/// Where Slack's published samples may lie, from the project's root.
-const SLACK_SAMPLES: &str = "../shared/reference/slack-api/samples";
-
-/// Shows the tests Slack's samples. They are not ours to ship, so whoever has none loses these checks and
-/// nothing else: on a developer's machine those count as skipped, in CI they are left out by name.
-fn slack_samples(test: &mut Command, options: &Options) {
-    const VARIABLE: &str = "PARLANCE_SLACK_SAMPLES";
-    let folder = paths::root().join(SLACK_SAMPLES);
-    if std::env::var_os(VARIABLE).is_some() {
-        return;
-    }
-    if folder.is_dir() {
-        test.env(VARIABLE, folder);
-    } else if options.ci {
-        println!("    left out: *has_slacks_type, every_code_of_slack*: no {SLACK_SAMPLES} beside the clone");
-        test.args(["--skip", "has_slacks_type", "--skip", "every_code_of_slack"]);
-    }
-}
-
 fn web_steps(report: &mut Report) {
     let missing =
         || peers::node_missing().map(|missing| Verdict::Missing(format!("{missing}, for the web client")));
@@ -165,7 +146,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         if options.ci {
             test.env("CI", "1");
         }
-        slack_samples(&mut test, options);
+        slack::show_libtest(&mut test, options.ci);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
     store_steps(report);
@@ -175,7 +156,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
     report.step("sdk-python-rtm", || sdk::python(&binary, "rtm_client.py"));
     report.step("sdk-morphism", || sdk::rust(&binary));
     report.step("sdk-families", || sdk::node(&binary, "families.mjs"));
-    report.step("conformance", || conformance::check(&binary, options.write));
+    report.step("conformance", || conformance::check(&binary, options));
     report.step("e2e", || {
         if let Some(missing) = peers::node_missing() {
             return Ok(Verdict::Missing(missing));
