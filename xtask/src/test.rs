@@ -41,6 +41,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sdk-web-api", "@slack/web-api"),
     ("sdk-rtm-api", "@slack/rtm-api 7.0.1"),
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
+    ("sdk-python-families", "each family of methods, with slack_sdk"),
     ("sdk-python-rtm", "slack_sdk: rtm_v2"),
     ("sdk-morphism", "slack-morphism"),
     ("sdk-families", "each family of methods, with @slack/web-api"),
@@ -62,7 +63,7 @@ const WEB_WITHIN: Duration = Duration::from_secs(600);
 pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     if options.list {
         for (step, what) in STEPS {
-            println!("{step:<18}{what}");
+            println!("{step:<21}{what}");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -153,6 +154,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
     report.step("sdk-web-api", || sdk::node(&binary, "web_api.mjs"));
     report.step("sdk-rtm-api", || sdk::node(&binary, "rtm_api.mjs"));
     report.step("sdk-python", || sdk::python(&binary, "web_client.py"));
+    report.step("sdk-python-families", || sdk::python(&binary, "families.py"));
     report.step("sdk-python-rtm", || sdk::python(&binary, "rtm_client.py"));
     report.step("sdk-morphism", || sdk::rust(&binary));
     report.step("sdk-families", || sdk::node(&binary, "families.mjs"));
