@@ -9,7 +9,7 @@
 // PARLANCE_SLACK_TABLES: folder with methods.tsv and events.tsv, whose names the page must have.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Comparison } from './compare.mjs';
-import { accepted, eventShapes, neverHere, sampled, untyped } from './exceptions.mjs';
+import { accepted, elsewhere, eventShapes, neverHere, sampled, untyped } from './exceptions.mjs';
 import { NEITHER } from './names.mjs';
 import { eventsOfPage, methodsOfPage, page } from './page.mjs';
 import { eventKey, read } from './recordings.mjs';
@@ -31,7 +31,7 @@ const unlike = compareSamples();
 const named = compareNames();
 problems.push(...comparison.problems(), ...unused());
 
-const text = page({ methods, ...ofPage, typed: types, neverHere, untyped });
+const text = page({ methods, ...ofPage, typed: types, neverHere, untyped, elsewhere, shaped: eventShapes.flatMap(({ of }) => of) });
 if (write) {
   writeFileSync(pageFile, text);
 } else if (!existsSync(pageFile) || readFileSync(pageFile, 'utf8') !== text) {
@@ -143,6 +143,8 @@ function unused() {
     ...untyped.flatMap(({ of }) => methods.filter((it) => of.test(it) && responseSchema(it) !== undefined)).map((it) => `${it} is said to have no type, and has one`),
     ...neverHere.flatMap((it) => it.keys).filter((it) => !known.has(it)).map((it) => `no response has the key ${it}, which is said not to count`),
     ...eventShapes.filter((it) => !it.sometimes).flatMap((it) => it.of).filter((it) => !events.has(it)).map((it) => `no test has seen the event ${it}, which exceptions.mjs has`),
+    ...elsewhere.filter((it) => ofPage.events.has(it) || !types.has(it)).map((it) => `${it} is said to come in other tests only`),
+    ...[...events.keys()].filter((it) => types.has(it) && !ofPage.events.has(it) && !elsewhere.includes(it)).map((it) => `${it} comes, and not in the tests of the page: name it in exceptions.mjs, \`elsewhere\``),
     ...eventShapes.flatMap((it) => it.of).filter((it) => types.has(it)).map((it) => `${it} is said to have no type, and has one`),
   ];
 }

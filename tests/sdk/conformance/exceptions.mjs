@@ -38,8 +38,10 @@ export const eventShapes = [
   { of: ['team_pref_change'], as: event({ name: shape.string, value: shape.either(shape.string, shape.boolean, shape.number, shape.list(shape.string)) }) },
   { of: ['pref_change'], as: event({ name: shape.string, value: shape.either(shape.string, shape.boolean, shape.number) }) },
   { of: ['presence_change'], as: shape.either(presence({ user: shape.id('UW') }), presence({ users: shape.list(shape.id('UW')) })) },
-  { of: ['manual_presence_change'], as: presence({}) },
+  { of: ['manual_presence_change'], as: event({ presence: { enum: ['active', 'away'] } }) },
   { of: ['user_typing'], as: shape.object({ type: shape.string, channel: shape.id('CDG'), user: shape.id('UW') }) },
+  // RTM numbers what it refuses, our own protocol names it.
+  { of: ['error'], as: shape.object({ type: shape.string, 'reply_to?': shape.either(shape.string, shape.number), error: shape.object({ code: shape.either(shape.string, shape.integer), msg: shape.string }) }), sometimes: true },
   { of: ['goodbye'], as: shape.object({ type: shape.string, 'reconnect_ms?': shape.integer }), sometimes: true },
 ];
 
@@ -47,7 +49,7 @@ function event(keys) {
   return shape.object({ type: shape.string, event_ts: shape.ts, ...keys });
 }
 
-/** No order is between those and other events: they have no `event_ts`. */
+/** Who is there is said beside the order of events: without `event_ts`. */
 function presence(keys) {
   return shape.object({ type: shape.string, presence: { enum: ['active', 'away'] }, ...keys });
 }
@@ -66,6 +68,9 @@ const MESSAGES = ['', ' bot_message', ' channel_archive', ' channel_join', ' cha
 function keys(of, at, shapes, why, more = {}) {
   return Object.entries(shapes).map(([key, as]) => ({ of, at: `${at}/${key}`, as, why, ...more }));
 }
+
+/** Events with a type that come, but not in the tests that the page is made of. */
+export const elsewhere = ['message bot_message', 'team_join', 'user_profile_changed', 'user_status_changed'];
 
 /** Findings that are as they should be. */
 export const accepted = [

@@ -8,10 +8,10 @@ const ELSEWHERE = /^(admin|team\.externalTeams)\./;
 const NAMED = 10;
 
 /** The page. */
-export function page({ methods, responses, events, typed, neverHere, untyped }) {
+export function page({ methods, responses, events, typed, neverHere, untyped, elsewhere, shaped }) {
   const ignored = new Set(neverHere.flatMap((it) => it.keys));
   const methodRows = methodsOfPage(methods).map((name) => [name, methodState(name, methods, responses, untyped, ignored)]);
-  const eventRows = eventsOfPage(typed, events).map((name) => [name, eventState(events.get(name), typed.get(name))]);
+  const eventRows = eventsOfPage(typed, events).map((name) => [name, eventState(events.get(name), typed.get(name), { seldom: elsewhere.includes(name), shaped: shaped.includes(name) })]);
   return [
     '# How far Slack\'s API goes here',
     '',
@@ -21,7 +21,7 @@ export function page({ methods, responses, events, typed, neverHere, untyped }) 
     'packages, in all its depth.',
     '',
     '- **full**: it is there, and a test has seen every key that Slack\'s type has in it and in the objects directly in it.',
-    '- **partial**: it is there; some of those keys no test has seen. They are named, or the first of them.',
+    '- **partial**: it is there; some of those keys no test of this page has seen. They are named, or the first of them.',
     '- **untyped**: it is there; Slack publishes no type to compare it with.',
     '- **not yet**: `unknown_method`, or an event that never comes.',
     '',
@@ -74,8 +74,8 @@ function methodState(name, methods, responses, untyped, ignored) {
   return compared(responses.get(name) ?? [], schema, ignored);
 }
 
-function eventState(bodies, schema) {
-  if (bodies === undefined) return { state: 'not yet' };
+function eventState(bodies, schema, { seldom, shaped }) {
+  if (bodies === undefined) return seldom ? compared([], schema, new Set()) : { state: shaped ? 'untyped' : 'not yet' };
   return schema === undefined ? { state: 'untyped' } : compared(bodies, schema, new Set());
 }
 
