@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Seed, Server } from "./server";
 
@@ -23,6 +23,7 @@ export const NETWORK_NOISE = /net::ERR_|WebSocket connection to/;
 export class Device {
   private readonly problems: string[] = [];
   private noise: RegExp | undefined;
+  private lifecycle: CDPSession | undefined;
 
   private constructor(
     readonly name: string,
@@ -31,6 +32,8 @@ export class Device {
     private readonly server: Server,
   ) {
     page.on("console", (message) => {
+      // What a test asked for by `serviceWorkers: "block"`.
+      if (message.text() === "Service Worker registration blocked by Playwright") return;
       if (["error", "warning"].includes(message.type())) this.problems.push(`${name}: ${message.text()}`);
     });
     page.on("pageerror", (error) => this.problems.push(`${name}: ${error.message}`));
@@ -40,10 +43,27 @@ export class Device {
     });
   }
 
+  /** Without the service worker, unless asked for: a request that it passes on is beyond a test's reach. */
   static async open(browser: Browser, server: Server, name: string, options: BrowserContextOptions = {}): Promise<Device> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", userAgent: `Mozilla/5.0 (e2e) device/${name}`, ...options });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", userAgent: `Mozilla/5.0 (e2e) device/${name}`, serviceWorkers: "block", ...options });
     context.setDefaultTimeout(15_000);
     return new Device(name, context, await context.newPage(), server);
+  }
+
+  /** Another window of the same browser, at the same address. */
+  async another(): Promise<Device> {
+    const other = new Device(this.name, this.context, await this.context.newPage(), this.server);
+    other.noise = this.noise;
+    await other.page.goto(this.page.url());
+    await other.online();
+    return other;
+  }
+
+  /** Freezes the page as a browser does with one that nobody looks at, or lets it run again. */
+  async freeze(frozen: boolean): Promise<void> {
+    // It lasts as long as the session.
+    this.lifecycle ??= await this.context.newCDPSession(this.page);
+    await this.lifecycle.send("Page.setWebLifecycleState", { state: frozen ? "frozen" : "active" });
   }
 
   /** The network is about to be broken on purpose. */
@@ -83,7 +103,8 @@ export class Device {
   /** To the newest message, wherever the conversation opened. */
   async toEnd(): Promise<void> {
     const button = this.page.locator(".conversation .to-end");
-    if (await button.isVisible()) await button.click();
+    // It may go by itself meanwhile.
+    if (await button.isVisible()) await button.click({ timeout: 2_000 }).catch(() => {});
     await button.waitFor({ state: "detached" });
   }
 

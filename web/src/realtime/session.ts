@@ -39,6 +39,9 @@ const LOGS_MAX = 16;
 const MARK_EVERY_MS = 700;
 /** A conversation with more messages than this is not kept when another is opened. */
 const ROWS_KEPT_MAX = 600;
+/** A log with more rows than `ROWS_MAX` in memory keeps so many on either side of what the person sees. */
+const ROWS_MAX = 1_000;
+const ROWS_AROUND = 300;
 /** Replies of a thread that are shown at once. */
 const THREAD_MAX = 4_000;
 /** A snapshot older than this is renewed when the server is reachable, whatever events said since, milliseconds. */
@@ -89,6 +92,9 @@ export class Session {
   private unwatch: (() => void) | undefined;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
+  /** What the person sees of the logs that are on screen: the first and the last message. */
+  private readonly looks = new Map<LogKey, { first: Ts; last: Ts }>();
+  private trimming = false;
   private readonly asked = new Set<string>();
   /** The cursors that are on their way to the server, and whether they moved meanwhile. */
   private readonly marks = new Map<string, { ts: Ts; due: boolean }>();
@@ -293,6 +299,12 @@ export class Session {
     const last = log?.rows[log.rows.length - 1];
     if (!log?.newer || last === undefined || this.busy(key)) return;
     void this.fetchPage(key, "after", { oldest: last.message.ts });
+  }
+
+  /** The rows that the person sees; undefined when the log is not on screen any more. */
+  sees(key: LogKey, rows: { first: Ts; last: Ts } | undefined): void {
+    if (rows === undefined) this.looks.delete(key);
+    else this.looks.set(key, rows);
   }
 
   /** The person has seen everything up to the newest message. */
@@ -569,11 +581,33 @@ export class Session {
     this.state.set(state);
     for (const effect of effects) this.run(effect);
     this.store?.changed();
+    if (!this.trimming && Object.values(state.logs).some((log) => log.rows.length > ROWS_MAX)) void this.trim();
     if (this.cancelTyping === undefined && Object.keys(state.typing).length > 0) {
       this.cancelTyping = this.ports.world.after(1_000, () => {
         this.cancelTyping = undefined;
         this.dispatch({ type: "typing_expired", now: this.ports.world.now() });
       });
+    }
+  }
+
+  /** Takes out of memory what is far from where the person looks; it is on the device, and on the server. */
+  private async trim(): Promise<void> {
+    this.trimming = true;
+    // By itself: a list that grows at one end and shrinks at the other in one step loses its place.
+    await new Promise<void>((resolve) => this.ports.world.after(FRAMES_MS, resolve));
+    await this.store?.flush();
+    this.trimming = false;
+    for (const [key, log] of Object.entries(this.state.get().logs)) {
+      if (log.rows.length <= ROWS_MAX || this.busy(key)) continue;
+      const look = this.looks.get(key);
+      const from = look === undefined ? log.rows.length : lowerBound(log.rows, look.first);
+      const to = look === undefined ? log.rows.length : lowerBound(log.rows, look.last);
+      const first = log.rows[Math.max(0, from - ROWS_AROUND)]!.message.ts;
+      const last = log.rows[Math.min(log.rows.length - 1, to + ROWS_AROUND)]!.message.ts;
+      const [oldest, newest] = [log.rows[0]!.message.ts, log.rows[log.rows.length - 1]!.message.ts];
+      // One end at a time, see above. The other has its turn with the next step.
+      if (first !== oldest) this.dispatch({ type: "trim", log: key, epoch: log.epoch, first, last: newest });
+      else if (last !== newest) this.dispatch({ type: "trim", log: key, epoch: log.epoch, first: oldest, last });
     }
   }
 

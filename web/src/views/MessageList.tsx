@@ -70,6 +70,11 @@ export function MessageList(props: Props) {
   return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} wish={wish} />;
 }
 
+/** For whoever measures how fast the page opens. */
+function markOnce(name: string): void {
+  if (performance.getEntriesByName(name).length === 0) performance.mark(name);
+}
+
 /** What the person wanted; it outlives the list, which begins anew when its log is replaced. */
 interface Wish {
   /** The target where they have been. */
@@ -124,7 +129,10 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     top.set(topOf(it, top.get()));
     if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
-  }, [log.newer, logKey, session, top]);
+    const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
+    if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
+  }, [items, log.newer, logKey, session, top]);
+  useEffect(() => () => session.sees(logKey, undefined), [logKey, session]);
 
   /** Gives a row the focus as soon as it can have it: a row is drawn, and hidden until measured, a few frames after a scroll to it. */
   const focusRow = useCallback((key: string, frames: number = FOCUS_FRAMES) => {
@@ -160,6 +168,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     if (!led && first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
     else if (!led) toEnd();
     const frame = requestAnimationFrame(() => {
+      markOnce("first-conversation");
       opened.current = true;
       if (first < 0 && !led) toEnd();
       look();
@@ -183,12 +192,12 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const added = before < 0 ? [] : items.slice(before + 1);
     lastKey.current = last?.key;
     if (log.newer) return;
-    if (stick.current || last?.pending?.status === "sending") toEnd();
+    if (stick.current || (last?.pending !== undefined && last.pending.ts === undefined)) toEnd();
     else setBelow((count) => count + added.length);
   }, [items, last, log.newer, toEnd]);
 
   useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
-  useEffect(look, [items, busy, look]);
+  useEffect(look, [busy, look]);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
@@ -234,14 +243,15 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
             if (stick.current && opened.current) toEnd();
             look();
           }}
+          data={items}
           {...(focused < 0 ? {} : { keepMounted: [focused] })}
         >
-          {items.map((item, i) => (
+          {(item: Item, i: number) => (
             <div key={item.key} className={slotClass(i === items.length - 1, target?.exact === true && target.ts === item.message.ts)} data-index={i}>
               {i === 0 && !log.older && intro}
               <MessageRow item={item} logKey={logKey} channel={channel} canWrite={canWrite} current={i === current} editing={editing !== undefined && editing === item.message.ts && !item.pending} onEdit={onEdit} onThread={onThread} />
             </div>
-          ))}
+          )}
         </Virtualizer>
       </div>
       <ListBars items={items} top={top} channel={channel} thread={threadOf(logKey)} newer={log.newer} onJump={onJump} onIndex={(index) => list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX })} />
@@ -269,14 +279,15 @@ function slotClass(last: boolean, linked: boolean): string {
   return `slot${last ? " last" : ""}${linked ? " linked" : ""}`;
 }
 
-/** Whether the items grew at the start since the last render; then the position is kept from the end. */
+/** Whether items came or went at the start since the last render; then the position is kept from the end. */
 function useShift(items: readonly Item[]): boolean {
   const before = useRef<{ items: readonly Item[]; shift: boolean }>({ items, shift: false });
   if (before.current.items !== items) {
     const first = before.current.items[0];
     const now = items[0];
-    const shift = first !== undefined && now !== undefined && first.key !== now.key && compareTs(now.message.ts, first.message.ts) < 0;
-    before.current = { items, shift };
+    const came = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) < 0;
+    const went = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) > 0;
+    before.current = { items, shift: first?.key !== now?.key && (came || went) };
   }
   return before.current.shift;
 }
