@@ -23,7 +23,7 @@ export const NETWORK_NOISE = /net::ERR_|WebSocket connection to/;
 export class Device {
   private readonly problems: string[] = [];
   private noise: RegExp | undefined;
-  private lifecycle: CDPSession | undefined;
+  private sleeper: CDPSession | undefined;
 
   private constructor(
     readonly name: string,
@@ -59,11 +59,22 @@ export class Device {
     return other;
   }
 
-  /** Freezes the page as a browser does with one that nobody looks at, or lets it run again. */
-  async freeze(frozen: boolean): Promise<void> {
-    // It lasts as long as the session.
-    this.lifecycle ??= await this.context.newCDPSession(this.page);
-    await this.lifecycle.send("Page.setWebLifecycleState", { state: frozen ? "frozen" : "active" });
+  /**
+   * Puts the page to sleep: not one more of its instructions runs. A browser that freezes a page tells it before
+   * (`told`), a machine that suspends does not. (CDP's own `Page.setWebLifecycleState` does nothing to a page that
+   * counts as visible, and Playwright makes every page count as that.)
+   */
+  async sleep({ told }: { told: boolean }): Promise<void> {
+    this.sleeper ??= await this.context.newCDPSession(this.page);
+    if (told) await this.page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+    await this.sleeper.send("Debugger.enable");
+    await this.sleeper.send("Debugger.pause");
+  }
+
+  async wake({ told }: { told: boolean }): Promise<void> {
+    await this.sleeper!.send("Debugger.resume");
+    await this.sleeper!.send("Debugger.disable");
+    if (told) await this.page.evaluate(() => document.dispatchEvent(new Event("resume")));
   }
 
   /** The network is about to be broken on purpose. */

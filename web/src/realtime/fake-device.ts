@@ -1,9 +1,10 @@
 /** A device against the workspace in memory, for property tests of what devices see. */
 import { FakeWorkspace } from "./fake";
-import type { Message, TopicFrames, WireEvent } from "../wire/types";
+import type { EventPosition, Message, TopicFrames, WireEvent } from "../wire/types";
 import { compareTs } from "../wire/types";
 import { apply } from "./apply";
 import type { Effect, Input } from "./apply";
+import type { Page } from "./log";
 import { hasUnreads, initialState, logKey, mentionCount } from "./state";
 import type { LogKey, State } from "./state";
 
@@ -11,12 +12,18 @@ export const ANN = "U00000000ANN";
 export const BOB = "U00000000BOB";
 export const ROOM = "C0000000ROOM";
 
+/** A page of history that arrived. */
+interface Answered {
+  log: LogKey;
+  page: Omit<Page, "v">;
+}
+
 /** One device of Ann's against the workspace: a socket that can break, and snapshots that take their time. */
 export class FakeDevice {
   state: State = initialState;
   private socket: (TopicFrames | WireEvent)[] = [];
   private online = false;
-  private readonly answers: (() => void)[] = [];
+  private readonly answers: (() => Answered | undefined)[] = [];
 
   private readonly deaf: () => void;
 
@@ -61,7 +68,10 @@ export class FakeDevice {
   boot(): void {
     this.apply({ type: "fetching" });
     const boot = this.server.boot(ANN);
-    this.answers.push(() => this.apply({ type: "booted", boot, now: 0 }));
+    this.answers.push(() => {
+      this.apply({ type: "booted", boot, now: 0 });
+      return undefined;
+    });
   }
 
   connect(): void {
@@ -111,7 +121,7 @@ export class FakeDevice {
       page = { messages: answer.messages.reverse(), older: place !== "after" && more, newer: place === "after" && more };
       p = answer._p;
     }
-    this.answers.push(() => this.apply({ type: "page", log: key, epoch, page: { ...page, place }, p }));
+    this.answers.push(() => this.page(key, epoch, { ...page, place }, p));
   }
 
   /** Opens the log somewhere in the past, so that it is not at its end. */
@@ -123,12 +133,18 @@ export class FakeDevice {
     const epoch = this.state.logs[ROOM]!.epoch;
     const newer = latest !== undefined && all.some((it) => compareTs(it.ts, latest) > 0);
     const page = { messages: answer.messages.reverse(), older: answer.has_more === true, newer, place: "window" as const };
-    this.answers.push(() => this.apply({ type: "page", log: ROOM, epoch, page, p: answer._p }));
+    this.answers.push(() => this.page(ROOM, epoch, page, answer._p));
   }
 
-  answer(which: number): void {
+  private page(log: LogKey, epoch: number, page: Answered["page"], p: EventPosition | undefined): Answered {
+    this.apply({ type: "page", log, epoch, page, p });
+    return { log, page };
+  }
+
+  /** One of the answers arrives; the page that it brought, if it was one. */
+  answer(which: number): Answered | undefined {
     const [answer] = this.answers.splice(which % Math.max(1, this.answers.length), 1);
-    answer?.();
+    return answer?.();
   }
 
   /** Everything that is on its way arrives, and the rest of the history is read. */

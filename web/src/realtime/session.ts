@@ -301,9 +301,10 @@ export class Session {
     void this.fetchPage(key, "after", { oldest: last.message.ts });
   }
 
-  /** The rows that the person sees; undefined when the log is not on screen any more. */
-  sees(key: LogKey, rows: { first: Ts; last: Ts } | undefined): void {
-    if (rows === undefined) this.looks.delete(key);
+  /** The rows that the person sees, or that it is the end; undefined when the log is not on screen any more. */
+  sees(key: LogKey, rows: { first: Ts; last: Ts } | "end" | undefined): void {
+    // What is not on screen is opened at its end or anew.
+    if (rows === undefined || rows === "end") this.looks.delete(key);
     else this.looks.set(key, rows);
   }
 
@@ -778,7 +779,7 @@ export class Session {
       try {
         const { page, p, local } = await load();
         this.dispatch({ type: "page", log: key, epoch, page, p });
-        if (!local) this.store?.keep(key);
+        if (!local) this.store?.keep(key, page);
         return;
       } catch (thrown) {
         const failure = failureOf(thrown);

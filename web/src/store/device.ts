@@ -12,7 +12,7 @@ import { databaseName, destroyDatabase, openDatabase, troubleOf } from "./databa
 import type { Trouble } from "./database";
 import { Keeper } from "./keeper";
 import type { StoreEffect } from "./keeper";
-import { readRows } from "./rows";
+import { readRows, spanOf } from "./rows";
 import type { Wanted } from "./rows";
 
 /** The state is written at most once in this time, by the window that has the connection, milliseconds. */
@@ -64,8 +64,9 @@ export class DeviceStore {
     this.keeper?.note(effect);
   }
 
-  keep(log: LogKey): void {
-    this.keeper?.keep(log);
+  /** The server gave these messages of a log. What is beyond the last one where there is nothing more is new, too. */
+  keep(log: LogKey, page: Omit<Page, "v">): void {
+    this.keeper?.keep(log, spanOf(page));
     this.changed();
   }
 

@@ -9,7 +9,7 @@ import type { LogKey } from "../realtime/state";
 import { destroyDatabase, openDatabase } from "./database";
 import type { Database } from "./database";
 import { Keeper } from "./keeper";
-import { micros, readRows } from "./rows";
+import { micros, readRows, spanOf } from "./rows";
 
 // Windows of one browser share a database, write to it in any order, die at any moment and start again from it.
 
@@ -59,9 +59,10 @@ class Window {
     this.device.apply({ type: "trim", log: ROOM, epoch: log.epoch, first: log.rows[1]!.message.ts, last: log.rows.at(-2)!.message.ts });
   }
 
-  /** What the server gave is stored with the next write. */
-  keepAll(): void {
-    for (const [key, log] of Object.entries(this.device.state.logs)) if (log.loaded) this.keeper.keep(key);
+  /** An answer arrives; what it brought is stored with the next write. */
+  answer(which: number): void {
+    const got = this.device.answer(which);
+    if (got !== undefined) this.keeper.keep(got.log, spanOf(got.page));
   }
 }
 
@@ -101,10 +102,8 @@ async function run(ops: { op: number; a: number; b: number }[]): Promise<void> {
     else if (op === 13) device.fetch(ROOM, (["window", "before", "after"] as const)[a % 3]!, 2 + (a % 5));
     else if (op === 14) device.fetchMiddle(2 + (a % 3));
     else if (op === 15) device.fetch(logKey(ROOM, threads()[0] ?? it?.ts ?? "1.0"), "window", 9);
-    else if (op === 16) {
-      device.answer(a);
-      window.keepAll();
-    } else if (op <= 18) await window.write();
+    else if (op === 16) window.answer(a);
+    else if (op <= 18) await window.write();
     else if (op === 19) await window.restore(ROOM, (["end", "before", "after"] as const)[a % 3]!);
     else if (op === 20 && threads()[0]) await window.restore(logKey(ROOM, threads()[0]!), "end");
     else if (op === 21) window.trim();

@@ -16,13 +16,17 @@ import { channelOf, initialState } from "../realtime/state";
 import type { EventPosition, TopicId } from "../wire/types";
 import { SHAPE, STORES } from "./database";
 import type { Database, Rest, Schema, StoreName, Transaction } from "./database";
-import { applyStored, dropChannel, keepLog } from "./rows";
+import { Stretches, applyStored, dropChannel, keepLog } from "./rows";
+import type { Span } from "./rows";
 
 /** What the reducer says that concerns the stored messages. */
 export type StoreEffect = Extract<Effect, { kind: "event" | "drop" }>;
 
 /** Events that wait to be written. More than this (the database is slow or stuck): the channels are dropped from the store instead. */
 const WAITING_MAX = 20_000;
+
+/** Events that are written in one go before the page may do something else. */
+const BREATH = 40;
 
 export class Keeper {
   /** What the database has of everything but messages. */
@@ -32,7 +36,7 @@ export class Keeper {
   private since: State["topics"] = {};
   /** Changes whenever somebody empties the database: then `written` says nothing about it any more. */
   private lineage: string | undefined;
-  private logs = new Set<LogKey>();
+  private logs = new Map<LogKey, Span>();
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(readonly database: Database) {}
@@ -68,8 +72,9 @@ export class Keeper {
   }
 
   /** The log has a piece of history that the server gave just now. */
-  keep(log: LogKey): void {
-    this.logs.add(log);
+  keep(log: LogKey, span: Span): void {
+    const other = this.logs.get(log);
+    this.logs.set(log, other === undefined ? span : { from: Math.min(other.from, span.from), to: Math.max(other.to, span.to) });
   }
 
   /** Whether there is anything to write. */
@@ -86,10 +91,10 @@ export class Keeper {
       const waiting = this.waiting;
       const logs = this.logs;
       this.waiting = [];
-      this.logs = new Set();
+      this.logs = new Map();
       const again = () => {
         this.waiting = [...waiting, ...this.waiting];
-        for (const log of logs) this.logs.add(log);
+        for (const [log, span] of logs) this.keep(log, span);
       };
       try {
         const done = await this.write(state, waiting, logs);
@@ -105,7 +110,7 @@ export class Keeper {
     });
   }
 
-  private async write(state: State, waiting: StoreEffect[], logs: Set<LogKey>): Promise<boolean> {
+  private async write(state: State, waiting: StoreEffect[], logs: Map<LogKey, Span>): Promise<boolean> {
     const tx = this.database.transaction(STORES, "readwrite");
     const finished = tx.done;
     finished.catch(() => {});
@@ -117,13 +122,17 @@ export class Keeper {
         await finished;
         return false;
       }
-      for (const effect of waiting) {
-        if (effect.kind === "drop") await dropChannel(tx, effect.channel);
-        else await applyStored(tx, effect.event, effect.s, stored.get(effect.event._p!.t), state.self);
+      const stretches = new Stretches(tx);
+      for (const [i, effect] of waiting.entries()) {
+        // The page has other things to do than a flood of events.
+        if (i % BREATH === BREATH - 1) await tx.objectStore("meta").get("shape");
+        if (effect.kind === "drop") await dropChannel(tx, effect.channel, stretches);
+        else await applyStored(tx, effect.event, effect.s, stored.get(effect.event._p!.t), state.self, stretches);
       }
-      for (const key of logs) {
+      stretches.write();
+      for (const [key, span] of logs) {
         const log = state.logs[key];
-        if (log?.loaded) await keepLog(tx, key, log);
+        if (log?.loaded) await keepLog(tx, key, log, span);
       }
       this.writeRecords(tx, state);
       await finished;

@@ -25,6 +25,41 @@ const storedRow = (log: LogKey, { message, v, key }: Row): StoredRow => ({ log, 
 /** Every log of a channel: its own and its threads'. `/` is the last character before the digits. */
 const threadsOf = (channel: string) => IDBKeyRange.bound(`${channel}/`, `${channel}0`, false, true);
 
+/** The stretches of the channels that one transaction is about, read once. */
+export class Stretches {
+  private readonly known = new Map<string, Stretch[]>();
+  private readonly changed = new Set<Stretch>();
+
+  constructor(private readonly tx: Transaction) {}
+
+  async of(channel: string): Promise<Stretch[]> {
+    const known = this.known.get(channel);
+    if (known !== undefined) return known;
+    const read = await stretchesOf(this.tx, channel);
+    this.known.set(channel, read);
+    return read;
+  }
+
+  /** Takes a message's place in. */
+  extend(stretch: Stretch, at: number): void {
+    if (at <= stretch.last && at >= stretch.first) return;
+    stretch.last = Math.max(stretch.last, at);
+    stretch.first = Math.min(stretch.first, at);
+    this.changed.add(stretch);
+  }
+
+  drop(channel: string): void {
+    for (const stretch of this.known.get(channel) ?? []) this.changed.delete(stretch);
+    this.known.set(channel, []);
+  }
+
+  write(): void {
+    for (const stretch of this.changed) void this.tx.objectStore("logs").put(stretch);
+    this.known.clear();
+    this.changed.clear();
+  }
+}
+
 async function stretchesOf(tx: Transaction, channel: string): Promise<Stretch[]> {
   const logs = tx.objectStore("logs");
   const [own, threads] = await Promise.all([logs.get(channel), logs.getAll(threadsOf(channel))]);
@@ -32,7 +67,8 @@ async function stretchesOf(tx: Transaction, channel: string): Promise<Stretch[]>
 }
 
 /** Forgets a channel's messages. */
-export async function dropChannel(tx: Transaction, channel: string): Promise<void> {
+export async function dropChannel(tx: Transaction, channel: string, stretches?: Stretches): Promise<void> {
+  stretches?.drop(channel);
   const logs = tx.objectStore("logs");
   const messages = tx.objectStore("messages");
   await Promise.all([
@@ -44,10 +80,10 @@ export async function dropChannel(tx: Transaction, channel: string): Promise<voi
 }
 
 /** Applies one event to the stored messages, unless they contain it. `stored`: the topic's stored position. */
-export async function applyStored(tx: Transaction, event: WireEvent, s: number, stored: Position | undefined, self: User | undefined): Promise<void> {
+export async function applyStored(tx: Transaction, event: WireEvent, s: number, stored: Position | undefined, self: User | undefined, known: Stretches): Promise<void> {
   const { t, g } = event._p!;
   if (stored !== undefined && stored[0] === g && stored[1] >= s) return;
-  const stretches = await stretchesOf(tx, t);
+  const stretches = await known.of(t);
   if (stretches.length === 0) return;
   const newest = Math.max(...stretches.map((it) => it.last));
   const found: StoredRow[] = [];
@@ -71,11 +107,7 @@ export async function applyStored(tx: Transaction, event: WireEvent, s: number, 
       if (before.includes(row)) continue;
       const next = storedRow(stretch.log, row);
       void tx.objectStore("messages").put(next);
-      if (next.at > stretch.last || next.at < stretch.first) {
-        stretch.last = Math.max(stretch.last, next.at);
-        stretch.first = Math.min(stretch.first, next.at);
-        void tx.objectStore("logs").put(stretch);
-      }
+      known.extend(stretch, next.at);
     }
     for (const row of before) {
       if (!rows.some((it) => it.message.ts === row.message.ts)) void tx.objectStore("messages").delete([stretch.log, micros(row.message.ts)]);
@@ -98,11 +130,24 @@ function covers(stretch: Stretch, at: number): boolean {
 
 const EMPTY = { first: Number.MAX_SAFE_INTEGER, last: 0 };
 
+/** The part of a log that was read just now, as places. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** What a page speaks for. */
+export function spanOf(page: Omit<Page, "v">): Span {
+  const [first, last] = [page.messages[0], page.messages[page.messages.length - 1]];
+  if (page.place === "window" || first === undefined || last === undefined) return { from: 0, to: Number.MAX_SAFE_INTEGER };
+  return { from: page.place === "before" && !page.older ? 0 : micros(first.ts), to: page.place === "after" && !page.newer ? Number.MAX_SAFE_INTEGER : micros(last.ts) };
+}
+
 /**
- * Stores the piece of history that a log holds. It joins what is stored where the two touch; otherwise the
- * one that reaches the present stays.
+ * Stores the piece of history that a log holds, of which `fresh` is new. It joins what is stored where the two
+ * touch; otherwise the one that reaches the present stays.
  */
-export async function keepLog(tx: Transaction, key: LogKey, log: Log): Promise<void> {
+export async function keepLog(tx: Transaction, key: LogKey, log: Log, fresh: Span): Promise<void> {
   const rows = log.rows.filter(isStored);
   const piece: Stretch = { log: key, ...EMPTY, older: log.older, newer: log.newer };
   if (rows.length > 0) {
@@ -111,23 +156,33 @@ export async function keepLog(tx: Transaction, key: LogKey, log: Log): Promise<v
   } else if (log.older || log.newer) return;
   const messages = tx.objectStore("messages");
   const stored = await tx.objectStore("logs").get(key);
-  const from = piece.older ? piece.first : 0;
-  const to = piece.newer ? piece.last : Number.MAX_SAFE_INTEGER;
-  const storedFrom = stored?.older ? stored.first : 0;
-  const storedTo = stored?.newer ? stored.last : Number.MAX_SAFE_INTEGER;
-  if (stored !== undefined && from <= storedTo && storedFrom <= to) {
-    await messages.delete(IDBKeyRange.bound([key, from], [key, to]));
-    piece.first = Math.min(piece.first, stored.first);
-    piece.last = Math.max(piece.last, stored.last);
-    piece.older = piece.older && stored.older;
-    piece.newer = piece.newer && stored.newer;
+  const whole = reach(piece);
+  const known = stored && reach(stored);
+  let span = whole;
+  if (known !== undefined && whole.from <= known.to && known.from <= whole.to) {
+    // What is not fresh need not be written again, if it is all there.
+    const rest = rows.map((row) => micros(row.message.ts)).filter((at) => at < fresh.from || at > fresh.to);
+    if (rest.every((at) => at >= known.from && at <= known.to)) span = { from: Math.max(whole.from, fresh.from), to: Math.min(whole.to, fresh.to) };
+    if (span.from <= span.to) await messages.delete(IDBKeyRange.bound([key, span.from], [key, span.to]));
+    piece.first = Math.min(piece.first, stored!.first);
+    piece.last = Math.max(piece.last, stored!.last);
+    piece.older = piece.older && stored!.older;
+    piece.newer = piece.newer && stored!.newer;
   } else if (stored !== undefined && !stored.newer && piece.newer) {
     return;
   } else {
     await messages.delete(IDBKeyRange.bound([key], [key, []]));
   }
-  for (const row of rows) void messages.put(storedRow(key, row));
+  for (const row of rows) {
+    const next = storedRow(key, row);
+    if (next.at >= span.from && next.at <= span.to) void messages.put(next);
+  }
   void tx.objectStore("logs").put(piece);
+}
+
+/** All that a stretch speaks for: without more beyond an end it speaks for everything there. */
+function reach(stretch: Stretch): Span {
+  return { from: stretch.older ? stretch.first : 0, to: stretch.newer ? stretch.last : Number.MAX_SAFE_INTEGER };
 }
 
 /** Where a piece of stored history is wanted. */

@@ -52,6 +52,8 @@ const CONTEXT_PX = 72;
 const FOCUS_FRAMES = 20;
 /** A scroll this soon after a wheel, key or finger is the person's doing, milliseconds. */
 const INTENT_MS = 600;
+/** So soon after the list changed a scroll is the list's own, milliseconds. */
+const SETTLE_MS = 150;
 
 /** A log on screen: virtualised, opened at the first unread message, and never jumping. */
 export function MessageList(props: Props) {
@@ -95,6 +97,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const opened = useRef(false);
   const intent = useRef(0);
   const seen = useRef({ size: 0, view: 0 });
+  const changed = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   /** It was opened where it should be: before that nobody has seen its end. */
   const [settled, setSettled] = useState(false);
@@ -122,7 +125,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const grew = seen.current.size !== it.scrollSize || seen.current.view !== it.viewportSize;
     seen.current = { size: it.scrollSize, view: it.viewportSize };
     if (rest < END_PX) stick.current = true;
-    else if (!grew || performance.now() - intent.current < INTENT_MS) stick.current = false;
+    else if (performance.now() - intent.current < INTENT_MS || (!grew && performance.now() - changed.current > SETTLE_MS)) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);
@@ -130,7 +133,8 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
     const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
-    if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
+    if (reached) session.sees(logKey, "end");
+    else if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
   }, [items, log.newer, logKey, session, top]);
   useEffect(() => () => session.sees(logKey, undefined), [logKey, session]);
 
@@ -187,6 +191,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const last = items[items.length - 1];
   const lastKey = useRef(last?.key);
   useLayoutEffect(() => {
+    changed.current = performance.now();
     if (lastKey.current === last?.key) return;
     const before = items.findIndex((item) => item.key === lastKey.current);
     const added = before < 0 ? [] : items.slice(before + 1);
