@@ -179,7 +179,7 @@ test("a thousand messages a second leave the keyboard quick and the memory flat"
     },
     { channel: random, perS: PER_S, self },
   );
-  await device.page.locator(".conversation .writer textarea").focus();
+  await device.area().focus();
   const heaps: number[] = [];
   let typed = 0;
   const end = Date.now() + FLOOD_S * 1_000;

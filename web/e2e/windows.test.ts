@@ -53,10 +53,10 @@ const post = (text: string) => server.call<{ ts: string }>(ann.token, "chat.post
 
 /** Both windows show what the server has, each message once. */
 async function exact(...devices: Device[]): Promise<void> {
+  for (const device of devices) await expect.poll(() => device.feed().locator("article[data-state]").count(), { timeout: 30_000 }).toBe(0);
   const history = (await server.history(bo.token, general)).filter((it) => !it.subtype?.startsWith("channel_"));
   for (const device of devices) {
     await device.feed().locator(`[data-ts="${history.at(-1)!.ts}"]`).waitFor({ timeout: 30_000 });
-    await expect.poll(() => device.feed().locator("article[data-state]").count(), { timeout: 20_000 }).toBe(0);
     const shown = await device.shown();
     expect(shown.map((it) => it.ts)).toEqual(history.map((it) => it.ts));
   }

@@ -77,6 +77,8 @@ function justBefore(ts: Ts): Ts {
 export class Session {
   readonly state: Signal<State> = signal(initialState);
   readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
+  /** False after a start from the device, until what happened meanwhile has come. */
+  readonly current: Signal<boolean> = signal(true);
   /** The person signs out on this device. */
   leaving = false;
   /** Threads, mentions, people, preferences: what is around the conversations. */
@@ -87,6 +89,10 @@ export class Session {
   private store: DeviceStore | undefined;
   /** The server has said that this session is this account's. */
   private verified = false;
+  /** Threads are as an earlier page had them. */
+  private restored = false;
+  /** Topics whose events since the last page have not all come. */
+  private readonly behind = new Set<TopicId>();
   private leads = false;
   private bootAgain = false;
   private unwatch: (() => void) | undefined;
@@ -162,6 +168,9 @@ export class Session {
     }
     this.store = store;
     this.dispatch({ type: "restored", state });
+    for (const t of Object.keys(state.topics)) this.behind.add(t);
+    this.restored = true;
+    this.current.set(false);
     await this.connect(account);
     if (state.bootDue) void this.boot().catch(() => {});
     return true;
@@ -581,6 +590,7 @@ export class Session {
     }
     this.state.set(state);
     for (const effect of effects) this.run(effect);
+    if (!this.current.get()) this.catchUp(inputs);
     this.store?.changed();
     if (!this.trimming && Object.values(state.logs).some((log) => log.rows.length > ROWS_MAX)) void this.trim();
     if (this.cancelTyping === undefined && Object.keys(state.typing).length > 0) {
@@ -612,6 +622,17 @@ export class Session {
     }
   }
 
+  /** Everything since the last page has come when each topic was answered, or the window with the connection is nowhere ahead. */
+  private catchUp(inputs: readonly Input[]): void {
+    for (const input of inputs) {
+      if (input.type === "frame" && ["_live", "_reset", "_gone"].includes(input.frame.type)) this.behind.delete((input.frame as { t: TopicId }).t);
+    }
+    if (this.link.get().phase !== "online") return;
+    const { topics } = this.state.get();
+    const waits = this.leads ? this.behind.size > 0 : Object.values(topics).some((topic) => topic.pulling);
+    if (!waits) this.current.set(true);
+  }
+
   private run(effect: Effect): void {
     switch (effect.kind) {
       case "pull":
@@ -638,12 +659,16 @@ export class Session {
       void this.store?.revoke();
     }
     if (state.phase !== "online") return;
+    this.flush();
+    if (!this.current.get()) this.catchUp([]);
     this.outbox.kick();
     this.outbox.resume();
     if (!this.leads) return;
     for (const [channel, ts] of this.unmarked) void this.mark(channel, ts);
     this.unmarked.clear();
     const { bootDue, bootedAt, peopleKnown } = this.state.get();
+    if (this.restored) this.places.refreshThreads();
+    this.restored = false;
     if (!peopleKnown) void this.fetchUsers().catch(() => {});
     if (bootDue || this.ports.world.now() - bootedAt > BOOT_EVERY_MS) void this.boot().catch(() => {});
   }

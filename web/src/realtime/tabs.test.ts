@@ -100,6 +100,8 @@ class Window {
           probe: () => this.did.push("probe"),
           pull: (t: string, _g: number, s: number) => this.did.push(`pull ${t} ${s}`),
           typing: (channel: string) => this.did.push(`typing ${channel}`),
+          watchPresence: (users: string[]) => this.did.push(`watch ${users.join(" ")}`),
+          tickle: () => this.did.push("tickle"),
         } as unknown as Link;
       },
     );
@@ -162,6 +164,22 @@ test("what one types and what one sends is told through the channel", async () =
   await settle();
   expect(first.did).toContain("typing C1");
   expect(first.own).toEqual([{ type: "discard", log: "C1", id: "x" }]);
+});
+
+test("whom any window watches is watched, also by the next one with the connection", async () => {
+  first.tabs.watchPresence(["U1", "U2"]);
+  second.tabs.watchPresence(["U2", "U3"]);
+  second.tabs.tickle();
+  await settle();
+  expect(first.did).toContain("watch U1 U2 U3");
+  expect(first.did).toContain("tickle");
+  first.tabs.freeze();
+  await settle();
+  expect(second.did).toContain("watch U2 U3");
+  second.online();
+  first.tabs.thaw();
+  await settle();
+  expect(second.did).toContain("watch U2 U3 U1");
 });
 
 test("when the window with the connection ends, the next one connects", async () => {

@@ -250,11 +250,11 @@ export class Tabs implements Line {
         this.cancelAnswer = undefined;
         return;
       case "link":
+        // What the leader has and this window lacks is pulled.
+        for (const [t, [g, s]] of Object.entries(note.positions)) this.handlers.frame({ type: "_head", t, g, s });
         this.become(note.state);
         // A new leader does not know whom this window watches.
         if (note.state.phase === "online" && this.watched.has(this.id)) this.watchPresence(this.watched.get(this.id)!);
-        // What the leader has and this window lacks is pulled.
-        for (const [t, [g, s]] of Object.entries(note.positions)) this.handlers.frame({ type: "_head", t, g, s });
         return;
     }
   }
