@@ -290,6 +290,8 @@ export class Session {
     if (log?.loaded && covers(log, ts)) return;
     this.dispatch({ type: "unload", log: key });
     void this.fetch(key, async () => {
+      const stored = await this.stored(key, { place: "around", ts, before: CONTEXT, after: CONTEXT });
+      if (stored) return stored;
       const before = await this.history(key, { latest: ts, inclusive: true, limit: CONTEXT });
       const after = await this.history(key, { oldest: ts, limit: CONTEXT });
       return { page: { messages: [...before.messages, ...after.messages], place: "window", older: before.more, newer: after.more }, p: before.p };
