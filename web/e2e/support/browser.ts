@@ -88,6 +88,21 @@ export class Device {
     expect(this.problems.filter((problem) => !this.noise?.test(problem))).toEqual([]);
   }
 
+  /** Takes away what this account has stored, so that the next page begins with a snapshot. */
+  async forget(): Promise<void> {
+    // From an address of the server's that is not the client: nobody has the database open.
+    await this.goto("/icon.svg");
+    await this.page.evaluate(async () => {
+      for (const { name } of await indexedDB.databases()) {
+        await new Promise((resolve, reject) => {
+          const asked = indexedDB.deleteDatabase(name!);
+          asked.onsuccess = resolve;
+          asked.onerror = () => reject(asked.error);
+        });
+      }
+    });
+  }
+
   async goto(path: string): Promise<void> {
     await this.page.goto(this.server.proxy.url + path);
   }
