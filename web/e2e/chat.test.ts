@@ -121,6 +121,8 @@ test("edits and deletions reach everybody", async () => {
   await editor.fill("without a typo");
   await editor.press("Enter");
   for (const device of [phone, desk]) await device.feed().locator("article", { hasText: "without a typo (edited)" }).waitFor();
+  // The row gets smaller when its editor closes: before that the pointer would end up beside it.
+  await laptop.page.locator(".editor").waitFor({ state: "detached" });
   await laptop.feed().locator("article", { hasText: "without a typo" }).hover();
   await laptop.page.getByRole("toolbar").getByLabel("Delete").click();
   await laptop.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();

@@ -182,6 +182,11 @@ test("messages that mention one come together, and lead to their place", async (
   await laptop.page.waitForURL(`**/c/${random}`);
   await laptop.feed().locator("article", { hasText: "look at the tug" }).waitFor();
   await laptop.toEnd();
+  await laptop.page.goBack();
+  // Its time leads to itself, however far back it is.
+  await row.locator(".excerpt-time").click();
+  await laptop.page.waitForURL(`**/archives/${random}/p*`);
+  await laptop.page.locator(".slot.linked article", { hasText: "look at the tug" }).waitFor();
   await readAll();
 });
 
@@ -353,6 +358,7 @@ test("every place is reached by keys, Esc closes the innermost, back and forward
   const sheet = laptop.page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await sheet.waitFor();
   await laptop.accessible();
+  await laptop.screenshot("places-keys");
   await laptop.page.keyboard.press("Escape");
   await sheet.waitFor({ state: "detached" });
   for (const [key, path] of [["u", "unread"], ["t", "threads"], ["m", "mentions"], ["d", "drafts"], ["s", "scheduled"], ["c", "channels"]] as const) {

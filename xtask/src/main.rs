@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask run` and `cargo xtask test`.
+//! Developer commands: `cargo xtask run`, `cargo xtask test` and `cargo xtask bench`.
 
 // A command line tool speaks on stdout.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod conformance;
 mod count;
 mod licences;
@@ -14,6 +15,7 @@ mod run;
 mod sdk;
 mod server;
 mod shell;
+mod slack;
 mod test;
 mod web;
 
@@ -31,6 +33,10 @@ cargo xtask test [--ci] [--long] [--only STEP]… [--write]
 
 cargo xtask test --list
     Names the steps.
+
+cargo xtask bench [--quick] [--only LABEL]
+    Measures the figures of docs/bench with the release build, writes docs/bench/latest.json (unless only a part was
+    measured), and fails when one is below its floor.
 ";
 
 fn main() -> ExitCode {
@@ -72,6 +78,17 @@ fn dispatch() -> Result<ExitCode> {
                 }
             }
             test::test(&options)
+        }
+        Some("bench") => {
+            let mut options = bench::Options::default();
+            while let Some(argument) = arguments.next() {
+                match argument.as_str() {
+                    "--quick" => options.quick = true,
+                    "--only" => options.only = Some(value(&argument, arguments.next())?),
+                    other => bail!("unknown argument {other}\n\n{USAGE}"),
+                }
+            }
+            bench::bench(&options)
         }
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -13,9 +13,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, h
 
 include!(concat!(env!("OUT_DIR"), "/web_files.rs"));
 
-/// What the page may do: its own files, its own sockets, and no other site's frame.
+/// What the page may do: its own files, its own sockets, pictures of other sites (the client asks before it fetches one), and
+/// no other site's frame.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
-                      img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+                      img-src 'self' data: blob: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 /// Files below this path have a hash in their name.
 const HASHED: &str = "/assets/";
 /// Smaller files are not worth compressing, bytes.

@@ -1,6 +1,7 @@
 //! Many WebSocket clients in one thread: connect, read, check what came.
 
 use std::{
+    collections::HashMap,
     io::{ErrorKind, Read, Write},
     time::{Duration, Instant},
 };
@@ -28,6 +29,8 @@ struct Session {
     pending: Vec<u8>,
     /// The seq of the channel up to which everything came.
     seq: u64,
+    /// The same for every topic that it follows, where all of them are checked; `None`: not live yet.
+    topics: HashMap<String, Option<u64>>,
     live: bool,
 }
 
@@ -46,6 +49,8 @@ pub(crate) struct Seen {
     pub(crate) missed: u64,
     /// Times a session was told that it reads too slowly, and pulled.
     pub(crate) pulled: u64,
+    /// Frames without a position: typing, presence.
+    pub(crate) signals: u64,
 }
 
 /// The clients.
@@ -103,43 +108,85 @@ impl Fleet {
     /// # Errors
     /// When it is refused.
     pub(crate) fn open(&mut self, url: &str, resume: Option<(u64, u64)>) -> Result<()> {
-        let rest = url.strip_prefix("ws://").with_context(|| format!("no ws:// address: {url}"))?;
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let mut stream = std::net::TcpStream::connect(host).with_context(|| host.to_owned())?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(OPEN_WITHIN))?;
-        write!(
-            stream,
-            "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
-        )?;
-        let mut head = Vec::new();
-        let end = loop {
-            if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {
-                break end + 4;
-            }
-            let mut chunk = [0; 2_048];
-            let count = stream.read(&mut chunk)?;
-            ensure!(count > 0, "the server closed the connection in the handshake");
-            head.extend(chunk.get(..count).unwrap_or_default());
-        };
-        ensure!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        let (mut stream, pending) = upgraded(url)?;
         let mut seq = 0;
         if let Some((generation, from)) = resume {
             let positions = serde_json::json!({ &self.channel: [generation, from] });
-            let resume = serde_json::json!({ "type": "resume", "positions": positions }).to_string();
-            stream.write_all(&frames::masked(1, resume.as_bytes()))?;
+            stream.write_all(&resume_frame(&positions))?;
             seq = from;
         }
+        self.add(stream, pending, seq, HashMap::new(), resume.is_none())
+    }
+
+    /// Opens a socket and resumes from these positions, of which every topic is checked from then on.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(crate) fn open_all(&mut self, url: &str, positions: &serde_json::Value) -> Result<()> {
+        let (mut stream, pending) = upgraded(url)?;
+        stream.write_all(&resume_frame(positions))?;
+        let named = positions.as_object().context("positions")?.keys();
+        let topics = named.map(|topic| (topic.clone(), None)).collect();
+        self.add(stream, pending, 0, topics, false)
+    }
+
+    fn add(
+        &mut self,
+        stream: std::net::TcpStream,
+        pending: Vec<u8>,
+        seq: u64,
+        topics: HashMap<String, Option<u64>>,
+        live: bool,
+    ) -> Result<()> {
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         let number = self.sessions.len();
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
-        let pending = head.split_off(end);
-        self.sessions.push(Session { stream, pending, seq, live: resume.is_none() });
+        self.sessions.push(Session { stream, pending, seq, topics, live });
         Ok(())
     }
 
+    /// Sends a frame of JSON from one of the sessions.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn say(&mut self, number: usize, frame: &serde_json::Value) -> Result<()> {
+        self.write(number, &frames::masked(1, frame.to_string().as_bytes()))
+    }
+}
+
+/// A socket at `url` after its handshake, and what came behind that.
+fn upgraded(url: &str) -> Result<(std::net::TcpStream, Vec<u8>)> {
+    let rest = url.strip_prefix("ws://").with_context(|| format!("no ws:// address: {url}"))?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut stream = std::net::TcpStream::connect(host).with_context(|| host.to_owned())?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(OPEN_WITHIN))?;
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )?;
+    let mut head = Vec::new();
+    let end = loop {
+        if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {
+            break end + 4;
+        }
+        let mut chunk = [0; 2_048];
+        let count = stream.read(&mut chunk)?;
+        ensure!(count > 0, "the server closed the connection in the handshake");
+        head.extend(chunk.get(..count).unwrap_or_default());
+    };
+    ensure!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    let pending = head.split_off(end);
+    Ok((stream, pending))
+}
+
+fn resume_frame(positions: &serde_json::Value) -> Vec<u8> {
+    frames::masked(1, serde_json::json!({ "type": "resume", "positions": positions }).to_string().as_bytes())
+}
+
+impl Fleet {
     /// Reads what has come, waiting `at_most` for the first of it. Returns the tokens of other sockets that are
     /// ready.
     ///
@@ -240,6 +287,9 @@ impl Fleet {
             let seq = self.sessions.get(number).map_or(0, |session| session.seq);
             return self.message(number, usize::try_from(seq)?, Some(seq + 1), now, sends);
         }
+        if self.sessions.get(number).is_some_and(|session| !session.topics.is_empty()) {
+            return self.of_any_topic(number, text, now, sends);
+        }
         if text.starts_with(b"{\"type\":\"_") {
             let frame: serde_json::Value = serde_json::from_slice(text)?;
             return self.control(number, &frame, now, sends);
@@ -250,6 +300,106 @@ impl Fleet {
             return self.message(number, place, seq, now, sends);
         }
         Ok(())
+    }
+
+    /// A frame to a session of which every topic is checked.
+    fn of_any_topic(&mut self, number: usize, text: &[u8], now: Instant, sends: &Sends) -> Result<()> {
+        if text.starts_with(b"{\"type\":\"_") || text.starts_with(b"{\"type\":\"hello\"") {
+            let frame: serde_json::Value = serde_json::from_slice(text)?;
+            return self.control_of_any_topic(number, &frame, now, sends);
+        }
+        let Some(at) = memchr::memmem::rfind(text, b"\"_p\":{\"t\":\"") else {
+            self.seen.signals += 1;
+            return Ok(());
+        };
+        let position = text.get(at + 11..).unwrap_or_default();
+        let end = memchr::memchr(b'"', position).context("a position without its topic's end")?;
+        let topic = std::str::from_utf8(position.get(..end).unwrap_or_default())?;
+        let seq = memchr::memmem::find(position, b"\"s\":").and_then(|at| number_at(position, at + 4));
+        let seq = seq.context("a position without seq")?;
+        if self.passes(number, topic, seq) && text.starts_with(b"{\"type\":\"message\"") {
+            self.arrived(text, now, sends)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that an event came; whether it is new.
+    fn passes(&mut self, number: usize, topic: &str, seq: u64) -> bool {
+        let Some(session) = self.sessions.get_mut(number) else { return false };
+        let known = session.topics.entry(topic.to_owned()).or_default();
+        match *known {
+            Some(before) if seq <= before => {
+                self.seen.repeated += 1;
+                return false;
+            }
+            Some(before) => self.seen.missed += seq - before - 1,
+            None => {}
+        }
+        *known = Some(seq);
+        true
+    }
+
+    fn arrived(&mut self, text: &[u8], now: Instant, sends: &Sends) -> Result<()> {
+        let Some(intended) = sends.number_in(text).and_then(|place| sends.intended(place)) else {
+            return Ok(());
+        };
+        self.seen.delivered += 1;
+        let late = now.saturating_duration_since(intended).as_micros();
+        self.latency.record(u64::try_from(late)?.max(1)).map_err(Into::into)
+    }
+
+    fn control_of_any_topic(
+        &mut self,
+        number: usize,
+        frame: &serde_json::Value,
+        now: Instant,
+        sends: &Sends,
+    ) -> Result<()> {
+        let of = |key: &str| frame.get(key).unwrap_or(&serde_json::Value::Null);
+        let to = |key: &str| of(key).as_u64().with_context(|| format!("{key} of {frame}"));
+        let topic = of("t").as_str().unwrap_or_default().to_owned();
+        match of("type").as_str() {
+            Some("hello") => {}
+            Some("_page") => {
+                for event in of("events").as_array().context("events")? {
+                    let seq = event.pointer("/_p/s").and_then(serde_json::Value::as_u64).context("seq")?;
+                    let known = self
+                        .sessions
+                        .get(number)
+                        .and_then(|session| session.topics.get(&topic).copied().flatten());
+                    if known.is_none_or(|known| seq > known) {
+                        self.arrived(event.to_string().as_bytes(), now, sends)?;
+                    }
+                }
+                self.reached(number, &topic, to("to")?);
+            }
+            Some("_live") => {
+                self.reached(number, &topic, to("s")?);
+                if let Some(session) = self.sessions.get_mut(number) {
+                    session.live = session.topics.values().all(Option::is_some);
+                }
+            }
+            Some("_skip") => self.reached(number, &topic, to("s")?),
+            Some("_head") => {
+                self.seen.pulled += 1;
+                let from = self
+                    .sessions
+                    .get(number)
+                    .and_then(|session| session.topics.get(&topic).copied().flatten());
+                let pull =
+                    serde_json::json!({ "type": "pull", "t": topic, "g": to("g")?, "s": from.unwrap_or(0) });
+                self.say(number, &pull)?;
+            }
+            _ => bail!("{frame}"),
+        }
+        Ok(())
+    }
+
+    fn reached(&mut self, number: usize, topic: &str, seq: u64) {
+        if let Some(session) = self.sessions.get_mut(number) {
+            let known = session.topics.entry(topic.to_owned()).or_default();
+            *known = Some(known.unwrap_or(0).max(seq));
+        }
     }
 
     fn message(

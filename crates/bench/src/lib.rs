@@ -5,13 +5,15 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `fanout`, `idle`, `storm` | the scenarios |
+//! | `fanout`, `posts`, `mix`, `idle`, `storm` | the scenarios |
 //! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
 //! | `posters`, `http`, `sends` | senders, and when each message was due |
-//! | `limit` | the baseline: one constant frame to every socket |
+//! | `limit`, `bare`, `disk` | the baselines: one constant frame to every socket, SQLite alone, one synchronised write |
 //! | `server`, `measure` | the process that is measured, its CPU time and memory |
 //! | `report` | figures, a table, JSON |
 
+mod bare;
+mod disk;
 mod fanout;
 mod fleet;
 mod frames;
@@ -19,7 +21,9 @@ mod http;
 mod idle;
 mod limit;
 mod measure;
+mod mix;
 mod posters;
+mod posts;
 pub mod report;
 mod sends;
 mod server;
@@ -34,6 +38,10 @@ use report::Figure;
 pub enum Scenario {
     /// Messages to one channel with many people in it: through the API, the store and the gateway to every socket
     Fanout(fanout::Fanout),
+    /// Messages from many senders to many channels, as fast as they are acknowledged
+    Posts(posts::Posts),
+    /// What a workspace does all day: messages, marks, typing, reactions, presence, in busy and quiet channels
+    Mix(mix::Mix),
     /// What a session costs that says and hears nothing
     Idle(idle::Idle),
     /// The server is killed, and every session comes back at once
@@ -54,6 +62,8 @@ impl Scenario {
     pub fn run(&self) -> anyhow::Result<Vec<Figure>> {
         match self {
             Self::Fanout(fanout) => fanout.run(),
+            Self::Posts(posts) => posts.run(),
+            Self::Mix(mix) => mix.run(),
             Self::Idle(idle) => idle.run(),
             Self::Storm(storm) => storm.run(),
             Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Vec::new()),

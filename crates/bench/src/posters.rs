@@ -1,6 +1,7 @@
 //! Senders: connections to the Web API in the loop that also reads the sessions.
 
 use std::{
+    collections::VecDeque,
     io::{ErrorKind, Read, Write},
     time::Instant,
 };
@@ -15,10 +16,19 @@ use crate::{
     sends::Sends,
 };
 
+/// Who posts, and where: to one of these channels after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    pub(crate) token: String,
+    pub(crate) channels: Vec<String>,
+}
+
 /// A connection that posts one message at a time.
 struct Poster {
     stream: TcpStream,
-    token: String,
+    sender: Sender,
+    /// How many it posted.
+    posted: usize,
     answer: Vec<u8>,
     /// When the post that has no answer yet was due.
     due: Option<Instant>,
@@ -27,8 +37,9 @@ struct Poster {
 /// The senders.
 pub(crate) struct Posters {
     posters: Vec<Poster>,
+    /// Those that wait for nothing, the one that has waited longest first.
+    idle: VecDeque<usize>,
     address: String,
-    channel: String,
     bytes: usize,
     /// Posts that were acknowledged.
     pub(crate) acknowledged: u64,
@@ -37,30 +48,24 @@ pub(crate) struct Posters {
 }
 
 impl Posters {
-    /// Connects one for each token; each message's text has so many bytes.
+    /// Connects each; a message's text has so many bytes.
     ///
     /// # Errors
     /// When the server takes no connection.
-    pub(crate) fn connect(
-        fleet: &Fleet,
-        address: &str,
-        tokens: &[&str],
-        channel: &str,
-        bytes: usize,
-    ) -> Result<Self> {
-        let mut posters = Vec::with_capacity(tokens.len());
-        for (number, token) in tokens.iter().enumerate() {
+    pub(crate) fn connect(fleet: &Fleet, address: &str, senders: Vec<Sender>, bytes: usize) -> Result<Self> {
+        let mut posters = Vec::with_capacity(senders.len());
+        for (number, sender) in senders.into_iter().enumerate() {
             let stream = std::net::TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             fleet.registry().register(&mut stream, Token(FIRST_OTHER + number), Interest::READABLE)?;
-            posters.push(Poster { stream, token: (*token).to_owned(), answer: Vec::new(), due: None });
+            posters.push(Poster { stream, sender, posted: 0, answer: Vec::new(), due: None });
         }
         Ok(Self {
+            idle: (0..posters.len()).collect(),
             posters,
             address: address.to_owned(),
-            channel: channel.to_owned(),
             bytes,
             acknowledged: 0,
             latency: Histogram::new(3)?,
@@ -72,21 +77,48 @@ impl Posters {
     /// # Errors
     /// When the connection is gone.
     pub(crate) fn post(&mut self, due: Instant, sends: &mut Sends) -> Result<bool> {
-        let Some(poster) = self.posters.iter_mut().find(|poster| poster.due.is_none()) else {
-            return Ok(false);
-        };
+        let Some(number) = self.idle.pop_front() else { return Ok(false) };
+        let poster = self.posters.get_mut(number).context("no such sender")?;
         let text = sends.next(due, self.bytes);
-        let body = serde_json::json!({ "channel": self.channel, "text": text }).to_string();
-        let request = http::request(&self.address, "/api/chat.postMessage", &poster.token, &body);
+        let Sender { token, channels } = &poster.sender;
+        let channel =
+            channels.get(poster.posted % channels.len().max(1)).context("a sender without a channel")?;
+        poster.posted += 1;
+        let body = serde_json::json!({ "channel": channel, "text": text }).to_string();
+        let request = http::request(&self.address, "/api/chat.postMessage", token, &body);
         // One small request at a time fits into the socket's buffer.
         poster.stream.write_all(&request)?;
         poster.due = Some(due);
         Ok(true)
     }
 
+    /// Calls a method as anybody, over a connection that waits for nothing; its number, or `None`: all of them wait.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub(crate) fn call(
+        &mut self,
+        due: Instant,
+        method: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> Result<Option<usize>> {
+        let Some(number) = self.idle.pop_front() else { return Ok(None) };
+        let poster = self.posters.get_mut(number).context("no such sender")?;
+        let request = http::request(&self.address, &format!("/api/{method}"), token, &body.to_string());
+        poster.stream.write_all(&request)?;
+        poster.due = Some(due);
+        Ok(Some(number))
+    }
+
+    /// Whether every connection waits for an answer.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.idle.is_empty()
+    }
+
     /// How many posts have no answer yet.
     pub(crate) fn waiting(&self) -> usize {
-        self.posters.iter().filter(|poster| poster.due.is_some()).count()
+        self.posters.len() - self.idle.len()
     }
 
     /// Reads the answer of a connection that is ready.
@@ -94,7 +126,24 @@ impl Posters {
     /// # Errors
     /// When a post was refused or the connection ended.
     pub(crate) fn ready(&mut self, token: Token) -> Result<()> {
-        let poster = self.posters.get_mut(token.0 - FIRST_OTHER).context("no such sender")?;
+        if let Some(answer) = self.answered(token)? {
+            ensure!(answer.starts_with(b"{\"ok\":true"), "{}", String::from_utf8_lossy(&answer));
+        }
+        Ok(())
+    }
+
+    /// The number of the connection that a token is of.
+    pub(crate) fn number(token: Token) -> usize {
+        token.0 - FIRST_OTHER
+    }
+
+    /// Reads from a connection that is ready; the answer, once it is whole.
+    ///
+    /// # Errors
+    /// When the connection ended.
+    pub(crate) fn answered(&mut self, token: Token) -> Result<Option<Vec<u8>>> {
+        let number = Self::number(token);
+        let poster = self.posters.get_mut(number).context("no such sender")?;
         let mut chunk = [0; 16 << 10];
         loop {
             match poster.stream.read(&mut chunk) {
@@ -105,13 +154,13 @@ impl Posters {
                 Err(error) => return Err(error.into()),
             }
         }
-        if let Some((length, body)) = http::answer(&poster.answer)? {
-            ensure!(body.starts_with(b"{\"ok\":true"), "{}", String::from_utf8_lossy(body));
-            poster.answer.drain(..length);
-            let due = poster.due.take().context("an answer to nothing")?;
-            self.acknowledged += 1;
-            self.latency.record(u64::try_from(due.elapsed().as_micros())?.max(1))?;
-        }
-        Ok(())
+        let Some((length, body)) = http::answer(&poster.answer)? else { return Ok(None) };
+        let body = body.to_vec();
+        poster.answer.drain(..length);
+        let due = poster.due.take().context("an answer to nothing")?;
+        self.idle.push_back(number);
+        self.acknowledged += 1;
+        self.latency.record(u64::try_from(due.elapsed().as_micros())?.max(1))?;
+        Ok(Some(body))
     }
 }

@@ -93,6 +93,22 @@ impl Server {
         Ok(())
     }
 
+    /// Where its data are.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// A copy of its database, whole at one moment: tables, indexes, people.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn copy_database(&self, to: &Path) -> Result<()> {
+        let database = rusqlite::Connection::open(self.data().join("parlance.db"))?;
+        let to = to.to_str().context("a path that is no text")?;
+        database.execute("VACUUM INTO ?1", [to])?;
+        Ok(())
+    }
+
     /// What it used so far.
     ///
     /// # Errors

@@ -15,8 +15,10 @@ export function Avatar({ user, name, size }: { user: User | undefined; name?: st
 /** First letters of the first and last word. */
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
-  const first = [...(words[0] ?? "?")][0] ?? "?";
-  const last = words.length > 1 ? ([...words[words.length - 1]!][0] ?? "") : "";
+  // Not the quotes, brackets and marks of direction around a word.
+  const initial = (word: string) => /[\p{L}\p{N}]/u.exec(word)?.[0] ?? "";
+  const first = initial(words[0] ?? "") || "?";
+  const last = words.length > 1 ? initial(words[words.length - 1]!) : "";
   return (first + last).toUpperCase();
 }
 

@@ -16,7 +16,11 @@ export type Effect =
   /** Fetch somebody who is not known yet. */
   | { kind: "user"; id: string }
   /** Fetch the newest page of followed threads. */
-  | { kind: "threads" };
+  | { kind: "threads" }
+  /** A channel's event was applied: it changes messages that are stored, too. */
+  | { kind: "event"; event: WireEvent; s: number }
+  /** Nothing of a channel's messages may be shown any more: they leave the store, too. */
+  | { kind: "drop"; channel: string };
 
 /**
  * Applies one event to everything it touches. Each part of the state knows the seq up to which it is
@@ -30,6 +34,9 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
     case "reaction_added":
     case "reaction_removed":
       return applyReaction(state, event, seq);
+    case "pin_added":
+    case "pin_removed":
+      return applyPin(state, event, seq);
     case "channel_marked":
     case "group_marked":
     case "im_marked":
@@ -42,7 +49,7 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
       return applyJoined(state, event, seq, effects);
     case "channel_left":
     case "group_left":
-      return applyLeft(state, event);
+      return applyLeft(state, event, effects);
     case "member_joined_channel":
     case "member_left_channel":
       return inConversation(state, event.channel, seq, (it) => countMembers(it, event._p?.members));
@@ -89,6 +96,7 @@ export function conversationOf(channel: Channel, v: number, uv: number): Convers
     latest,
     ownTs: TS_ZERO,
     markTs: TS_ZERO,
+    deletedTs: TS_ZERO,
     counted: [],
     mentionsBase: channel.mention_count ?? 0,
     mentionsUpTo: latest,
@@ -178,7 +186,7 @@ function messageOf(event: WireEvent): Message {
 /** The content of `message`, which is told whole; what is none of it (thread, reactions) stays. */
 function edited(old: Message, message: Message): Message {
   if (message.subtype === "tombstone") return { ...keepThread(old), ...message };
-  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old as Message & { attachments?: unknown };
+  const { edited: _edited, text: _text, blocks: _blocks, attachments: _attachments, ...rest } = old;
   return { ...rest, ...message };
 }
 
@@ -206,6 +214,26 @@ function applyReaction(state: State, event: WireEvent, seq: number): State {
   const added = event.type === "reaction_added";
   const next = mapLogs(state, item.channel, (log) => change(log, item.ts!, seq, (message) => reacted(message, name, user, added)));
   return inConversation(next, item.channel, seq, (it) => it);
+}
+
+function applyPin(state: State, event: WireEvent, seq: number): State {
+  const channel = event.channel_id as string | undefined;
+  const ts = (event.item as { message?: { ts?: Ts } } | undefined)?.message?.ts;
+  if (channel === undefined || ts === undefined) return state;
+  const next = mapLogs(state, channel, (log) => change(log, ts, seq, (message) => pinned(message, channel, event.type === "pin_added" ? pinOf(event) : undefined)));
+  return inConversation(next, channel, seq, (it) => it);
+}
+
+/** Who pinned it, and when, as the message itself has it. */
+function pinOf(event: WireEvent): NonNullable<Message["pinned_info"]> {
+  const { message } = (event.item ?? {}) as { message?: Message };
+  return message?.pinned_info ?? (event.pinned_info as Message["pinned_info"]) ?? {};
+}
+
+/** A message with a pin, or without. */
+export function pinned(message: Message, channel: string, pin: Message["pinned_info"]): Message {
+  const { pinned_to: _, pinned_info: _i, ...rest } = message;
+  return pin === undefined ? rest : { ...rest, pinned_to: [channel], pinned_info: pin };
 }
 
 /** A message with or without one person's emoji. Adding twice is adding once. */
@@ -281,6 +309,7 @@ function uncount(it: Conversation, ts: Ts, previous: Message | undefined, event:
     ...it,
     counted: it.counted.filter((other) => other !== ts),
     mentions: it.mentions.filter((other) => other !== ts),
+    deletedTs: maxTs(it.deletedTs, event.event_ts ?? ts),
   };
   const unread = compareTs(ts, it.lastRead) > 0;
   const self = state.self?.id;
@@ -310,6 +339,7 @@ function applyMark(state: State, event: WireEvent, seq: number, effects: Effect[
   const next = stands ? readUpTo(it, ts, left === undefined ? undefined : { left, at }) : it;
   // Something is unread that this device does not know of.
   if (stands && event.has_unreads === true && compareTs(it.latest, ts) <= 0) effects.push({ kind: "boot" });
+  if (stands && left !== undefined && left > 0 && compareTs(it.deletedTs, at) > 0) effects.push({ kind: "boot" });
   return putConversation(state, { ...next, uv: seq, markTs: maxTs(it.markTs, at) });
 }
 
@@ -343,11 +373,12 @@ function applyJoined(state: State, event: WireEvent, seq: number, effects: Effec
   return { ...putConversation(state, conversation), topics, memberships: member ?? state.memberships };
 }
 
-function applyLeft(state: State, event: WireEvent): State {
+function applyLeft(state: State, event: WireEvent, effects: Effect[]): State {
   const id = typeof event.channel === "object" ? event.channel.id : event.channel!;
   const at = event._p?.channel;
   const member = at === undefined ? state.memberships : passMembership(state, id, [at.g, at.s]);
   if (member === undefined) return state;
+  effects.push({ kind: "drop", channel: id });
   return { ...forget(state, id), memberships: member };
 }
 

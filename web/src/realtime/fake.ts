@@ -9,6 +9,7 @@ type Kind =
   | { kind: "message" | "changed"; ts: Ts; parent?: Ts }
   | { kind: "deleted"; ts: Ts; thread?: Ts; parent?: Ts }
   | { kind: "reaction"; ts: Ts; name: string; user: string; added: boolean }
+  | { kind: "pin"; ts: Ts; user: string }
   | { kind: "fixed"; event: WireEvent };
 
 interface Logged {
@@ -91,7 +92,7 @@ export class FakeWorkspace {
     const message = its.messages.get(ts);
     if (!message || message.subtype === "tombstone") return;
     if (message.reply_count) {
-      const { text: _, reactions: _r, edited: _e, ...rest } = message;
+      const { text: _, reactions: _r, edited: _e, pinned_to: _p, pinned_info: _i, ...rest } = message;
       its.messages.set(ts, { ...rest, subtype: "tombstone", text: "This message was deleted." });
       this.log(channel, { kind: "changed", ts });
       return;
@@ -116,6 +117,14 @@ export class FakeWorkspace {
     const { reactions: _, ...rest } = message;
     this.channel(channel).messages.set(ts, left.length ? { ...rest, reactions: left } : rest);
     this.log(channel, { kind: "reaction", ts, name, user, added });
+  }
+
+  pin(channel: string, ts: Ts, user: string, on: boolean): void {
+    const message = this.channel(channel).messages.get(ts);
+    if (!message || message.subtype === "tombstone" || (message.pinned_to !== undefined) === on) return;
+    const { pinned_to: _, pinned_info: _i, ...rest } = message;
+    this.channel(channel).messages.set(ts, on ? { ...rest, pinned_to: [channel], pinned_info: { pinned_by: user } } : rest);
+    this.log(channel, { kind: "pin", ts, user });
   }
 
   mark(channel: string, user: string, ts: Ts): void {
@@ -242,6 +251,9 @@ export class FakeWorkspace {
         return message && clone({ ...base, subtype: "message_changed", message, ts: at, _p } as unknown as WireEvent);
       case "deleted":
         return { ...base, subtype: "message_deleted", deleted_ts: kind.ts, ts: at, _p };
+      case "pin":
+        // As it is now, whatever was done to it in between.
+        return message && clone({ type: message.pinned_to ? "pin_added" : "pin_removed", user: kind.user, channel_id: t, item: { type: "message", channel: t, message }, pinned_info: { pinned_by: kind.user }, event_ts: at, _p } as unknown as WireEvent);
       case "reaction":
         return { type: kind.added ? "reaction_added" : "reaction_removed", user: kind.user, reaction: kind.name, item: { type: "message", channel: t, ts: kind.ts }, event_ts: at, _p };
     }

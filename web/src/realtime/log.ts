@@ -48,7 +48,7 @@ export function findRow(log: Log, ts: Ts): Row | undefined {
 }
 
 /** Whether a message with this `ts` would be in the piece that the log holds. */
-function covers(log: Log, ts: Ts): boolean {
+export function covers(log: Log, ts: Ts): boolean {
   const first = log.rows[0];
   const last = log.rows[log.rows.length - 1];
   if (first === undefined || last === undefined) return !log.newer && !log.older;
@@ -85,6 +85,15 @@ export function remove(log: Log, ts: Ts, v: number | undefined): Log {
   const row = findRow(log, ts);
   if (row === undefined || (v !== undefined && row.v >= v)) return log;
   return { ...log, rows: log.rows.filter((other) => other !== row) };
+}
+
+/** The part of a log between two messages. The rest can be read again. */
+export function trim(log: Log, first: Ts, last: Ts): Log {
+  const from = lowerBound(log.rows, first);
+  const end = lowerBound(log.rows, last);
+  const to = log.rows[end]?.message.ts === last ? end + 1 : end;
+  if (to <= from || (from === 0 && to === log.rows.length)) return log;
+  return { ...log, rows: log.rows.slice(from, to), older: log.older || from > 0, newer: log.newer || to < log.rows.length };
 }
 
 /** A piece of history that the server read at seq `v`. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { t } from "../strings";
-import { SHORTCUTS, actionOf } from "./shortcuts";
+import { SHORTCUTS, actionOf, messageActionOf } from "./shortcuts";
 import type { Pressed } from "./shortcuts";
 
 const press = (key: string, more: Partial<Pressed> = {}): Pressed => ({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, writing: false, ...more });
@@ -28,6 +28,15 @@ test("single keys can be switched off, the others stay", () => {
   expect(actionOf(press("g"), undefined, false)).toBeUndefined();
   expect(actionOf(press("?", { shiftKey: true }), undefined, false)).toBeUndefined();
   expect(actionOf(press("k", { ctrlKey: true }), undefined, false)).toBe("jump");
+});
+
+test("a message that has the focus has keys of its own, and keeps those that are no letters", () => {
+  expect(messageActionOf("r", true)).toBe("react");
+  expect(messageActionOf("Enter", true)).toBe("messageMenu");
+  expect(messageActionOf("g", true)).toBeUndefined();
+  expect(messageActionOf("toString", true)).toBeUndefined();
+  expect(messageActionOf("r", false)).toBeUndefined();
+  expect(messageActionOf("Delete", false)).toBe("delete");
 });
 
 test("no two actions share a key, and each has a name", () => {

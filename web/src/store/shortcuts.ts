@@ -22,11 +22,14 @@ export type Action =
   | "mute";
 
 /** Keys that somebody else listens to: the composer, the browser, an open dialog. */
-export type Known = Action | "escape" | "back" | "forward" | "menu" | "send" | "newline" | "editLast" | "messages";
+export type Known = Action | "escape" | "back" | "forward" | "menu" | "send" | "newline" | "editLast" | "messages" | MessageKey;
+
+/** Keys of the message that has the focus: `views/MessageActions.tsx` does what they mean. */
+export type MessageKey = "messageMenu" | "react" | "reply" | "edit" | "markUnread" | "pin" | "copyLink" | "delete";
 
 export interface Shortcut {
   action: Known;
-  group: "go" | "conversation" | "app";
+  group: "go" | "conversation" | "message" | "app";
   /** Ways to press it. `Mod` is ⌘ on Apple's devices, Ctrl elsewhere; two single keys are pressed one after the other. */
   keys: readonly (readonly string[])[];
 }
@@ -56,6 +59,14 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { action: "mute", group: "conversation", keys: [["g", "q"]] },
   // Apple's keyboards have no key for it; the same menu is in the conversation's head.
   ...(apple ? [] : ([{ action: "menu", group: "conversation", keys: [["Shift", "F10"]] }] as const)),
+  { action: "messageMenu", group: "message", keys: [["Enter"]] },
+  { action: "react", group: "message", keys: [["r"]] },
+  { action: "reply", group: "message", keys: [["t"]] },
+  { action: "edit", group: "message", keys: [["e"]] },
+  { action: "markUnread", group: "message", keys: [["u"]] },
+  { action: "pin", group: "message", keys: [["p"]] },
+  { action: "copyLink", group: "message", keys: [["l"]] },
+  { action: "delete", group: "message", keys: [["Delete"]] },
   { action: "newMessage", group: "app", keys: [["g", "n"]] },
   { action: "status", group: "app", keys: [["g", "y"]] },
   { action: "preferences", group: "app", keys: [["g", ","]] },
@@ -112,4 +123,10 @@ export function actionOf(pressed: Pressed, first: string | undefined, single: bo
   }
   if (key === "?") return "help";
   return SHORTCUTS.some((it) => it.keys.some((keys) => keys.length === 2 && keys[0] === key && keys[0]!.length === 1)) ? "first" : undefined;
+}
+
+/** What a key means on the message that has the focus. Letters are single keys. */
+export function messageActionOf(key: string, single: boolean): MessageKey | undefined {
+  if (!single && key.length === 1) return undefined;
+  return SHORTCUTS.find((it) => it.group === "message" && it.keys.some(([only]) => only === key))?.action as MessageKey | undefined;
 }

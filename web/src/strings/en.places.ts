@@ -236,7 +236,7 @@ export const places = {
 
   shortcuts: {
     title: "Keyboard shortcuts",
-    groups: { go: "Go to", conversation: "In a conversation", app: "Everywhere" },
+    groups: { go: "Go to", conversation: "In a conversation", message: "On a message", app: "Everywhere" },
     off: "Single keys are switched off in the preferences.",
     then: "then",
     labels: {
@@ -266,6 +266,14 @@ export const places = {
       newline: "New line",
       editLast: "Edit your last message",
       messages: "Move between messages",
+      messageMenu: "More actions",
+      react: "Add a reaction",
+      reply: "Open the thread",
+      edit: "Edit",
+      markUnread: "Mark unread from here",
+      pin: "Pin, or take the pin off",
+      copyLink: "Copy link",
+      delete: "Delete",
     },
   },
 

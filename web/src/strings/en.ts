@@ -1,3 +1,4 @@
+import { content } from "./content";
 import { places, placesErrors } from "./en.places";
 
 const people = (names: string[], rest: number): string => {
@@ -7,6 +8,7 @@ const people = (names: string[], rest: number): string => {
 };
 
 export const en = {
+  ...content,
   app: "Parlance",
   loading: "Loading…",
   close: "Close",
@@ -127,7 +129,6 @@ export const en = {
     invitedBy: (name: string) => `was added by ${name}`,
     setTopic: (topic: string) => (topic ? `set the topic: ${topic}` : "cleared the topic"),
     setPurpose: (purpose: string) => (purpose ? `set the purpose: ${purpose}` : "cleared the purpose"),
-    archivedChannel: "archived this channel",
   },
 
   thread: {
@@ -197,6 +198,11 @@ export const en = {
     none: "Nothing by that name.",
     groups: ["Smileys", "People", "Nature", "Food", "Travel", "Activities", "Objects", "Symbols", "Flags"],
     often: "Often used",
+    pick: "Pick an emoji",
+    kinds: "Kinds of emoji",
+    found: (count: number) => (count === 1 ? "1 emoji found" : `${count} emoji found`),
+    tone: "Skin tone",
+    tones: ["No skin tone", "Light", "Medium light", "Medium", "Medium dark", "Dark"],
   },
 
   switcher: {
@@ -243,6 +249,8 @@ export const en = {
   network: {
     offline: "You are offline. What you write waits here.",
     reconnecting: "Reconnecting… What you write waits here.",
+    offlineMemory: "You are offline. Keep this window open: what you write waits here and nowhere else.",
+    reconnectingMemory: "Reconnecting… Keep this window open: what you write waits here and nowhere else.",
     now: "Try now",
     refused: "The server does not accept this page any more. Reload it.",
     reload: "Reload",

@@ -15,17 +15,27 @@ function show(blocks: readonly Block[]): string {
         return `[${node.label}](${node.url})`;
       case "user":
       case "channel":
+      case "group":
         return `[${node.type} ${node.id}${node.label === undefined ? "" : ` ${node.label}`}]`;
       case "broadcast":
       case "emoji":
         return `[${node.type} ${node.name}]`;
+      case "date":
+        return `[date ${node.seconds} ${node.format} ${node.url ?? ""}|${node.fallback}]`;
+      case "color":
+        return node.value;
       case "break":
         return "⏎";
       default:
         return `[${node.type} ${node.children.map(inline).join("")}]`;
     }
   };
-  return blocks.map((block) => (block.type === "pre" ? `{pre ${block.text}}` : block.type === "quote" ? `{quote ${block.children.map(inline).join("")}}` : block.children.map(inline).join(""))).join("|");
+  const one = (block: Block): string => {
+    if (block.type === "pre") return `{pre ${block.text}}`;
+    if (block.type === "quote") return `{quote ${block.children.map(inline).join("")}}`;
+    return block.type === "paragraph" ? block.children.map(inline).join("") : `{${block.type}}`;
+  };
+  return blocks.map(one).join("|");
 }
 
 test.each([
@@ -51,7 +61,10 @@ test.each([
   ["<@U123ABC> and <@U123ABC|ann>", "[user U123ABC] and [user U123ABC ann]"],
   ["<#C123ABC|general>", "[channel C123ABC general]"],
   ["<!here> <!channel> <!everyone>", "[broadcast here] [broadcast channel] [broadcast everyone]"],
-  ["<!subteam^S1|@team> <!date^1^x|Monday>", "@team Monday"],
+  ["<!subteam^S1|@team> <!date^1^{date}|Monday>", "[group S1 @team] [date 1 {date} |Monday]"],
+  ["<!date^1^at {time}^https://a.example/?a=1&amp;b=2|x>", "[date 1 at {time} https://a.example/?a=1&b=2|x]"],
+  ["<!date^1^{time}^javascript:alert(1)|x>", "[date 1 {time} |x]"],
+  ["<!date^soon^{time}|x> <!other|y>", "x y"],
   [":tada: :wave::skin-tone-3: at 10:30:00 a:b:", "[emoji tada] [emoji wave::skin-tone-3] at 10:30:00 a:b:"],
   ["<javascript:alert(1)|click> <data:text/html,x>", "<javascript:alert(1)|click> <data:text/html,x>"],
   ["&lt;script&gt;alert(1)&lt;/script&gt;", "<script>alert(1)</script>"],
@@ -68,7 +81,7 @@ test("no text makes it fail, and only safe addresses become links", () => {
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
       for (const block of parseMrkdwn(pieces.join(""))) {
-        if (block.type !== "pre") for (const url of links(block.children)) expect(url).toMatch(/^(https?:\/\/|mailto:)/);
+        if ("children" in block) for (const url of links(block.children)) expect(url).toMatch(/^(https?:\/\/|mailto:)/);
       }
     }),
     { numRuns: 3000 },

@@ -3,18 +3,32 @@
  * and only `http`, `https` and `mailto` addresses become links.
  */
 
+import { dateText } from "./date";
+
 export type Inline =
   | { type: "text"; text: string }
-  | { type: "bold" | "italic" | "strike"; children: Inline[] }
+  | { type: "bold" | "italic" | "strike" | "underline" | "highlight"; children: Inline[] }
   | { type: "code"; text: string }
   | { type: "link"; url: string; label: string }
   | { type: "user"; id: string; label?: string }
   | { type: "channel"; id: string; label?: string }
   | { type: "broadcast"; name: string }
+  | { type: "group"; id: string; label?: string }
   | { type: "emoji"; name: string }
+  | { type: "date"; seconds: number; format: string; url?: string; fallback: string }
+  | { type: "color"; value: string }
   | { type: "break" };
 
-export type Block = { type: "paragraph"; children: Inline[] } | { type: "quote"; children: Inline[] } | { type: "pre"; text: string };
+export type Block =
+  | { type: "paragraph" | "quote"; children: Inline[] }
+  | { type: "heading"; level: number; children: Inline[] }
+  | { type: "pre"; text: string; language?: string }
+  /** `indent`: how deep, from 0. `offset`: numbers before the first item's. */
+  | { type: "list"; ordered: boolean; indent: number; offset: number; items: Inline[][] }
+  | { type: "table"; rows: Inline[][][]; align: Align[]; head: boolean }
+  | { type: "rule" };
+
+export type Align = "left" | "center" | "right";
 
 /** Reads a message's text. */
 export function parseMrkdwn(text: string): Block[] {
@@ -139,11 +153,20 @@ function angleAt(line: string, at: number): { node: Inline; end: number } | unde
   if (target.startsWith("!")) {
     const name = target.slice(1);
     if (name === "here" || name === "channel" || name === "everyone") return { node: { type: "broadcast", name }, end };
+    const group = /^subteam\^(\w+)$/.exec(name);
+    if (group) return { node: { type: "group", id: group[1]!, ...named }, end };
+    const date = /^date\^(\d{1,12})\^([^^]+)(?:\^(.+))?$/.exec(name);
+    if (date) return { node: dateNode(Number(date[1]), unescape(date[2]!), date[3] === undefined ? undefined : unescape(date[3]), label ?? ""), end };
     return { node: { type: "text", text: label ?? unescape(name) }, end };
   }
   const url = unescape(target);
   if (!safeUrl(url)) return undefined;
   return { node: { type: "link", url, label: label ?? url.replace(/^mailto:/, "") }, end };
+}
+
+/** A moment; its address only if it may become a link. */
+export function dateNode(seconds: number, format: string, url: string | undefined, fallback: string): Inline {
+  return { type: "date", seconds, format, fallback, ...(url !== undefined && safeUrl(url) ? { url } : {}) };
 }
 
 /** Addresses that may become links. */
@@ -175,28 +198,56 @@ export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+/** Names for what a text only has the ids of. */
+export interface PlainNames {
+  user(id: string): string;
+  channel(id: string): string;
+}
+
 /** The text without marks, for announcements and previews. */
-export function plainText(blocks: readonly Block[], names: { user(id: string): string; channel(id: string): string }): string {
-  const inline = (node: Inline): string => {
-    switch (node.type) {
-      case "text":
-      case "code":
-        return node.text;
-      case "link":
-        return node.label;
-      case "user":
-        return `@${node.label ?? names.user(node.id)}`;
-      case "channel":
-        return `#${node.label ?? names.channel(node.id)}`;
-      case "broadcast":
-        return `@${node.name}`;
-      case "emoji":
-        return `:${node.name}:`;
-      case "break":
-        return " ";
+export function plainText(blocks: readonly Block[], names: PlainNames): string {
+  const all = (nodes: readonly Inline[]) => nodes.map((node) => plainInline(node, names)).join("");
+  const texts = blocks.flatMap((block): string[] => {
+    switch (block.type) {
+      case "pre":
+        return [block.text];
+      case "list":
+        return block.items.map(all);
+      case "table":
+        return block.rows.map((row) => row.map(all).join(" "));
+      case "rule":
+        return [];
       default:
-        return node.children.map(inline).join("");
+        return [all(block.children)];
     }
-  };
-  return blocks.map((block) => (block.type === "pre" ? block.text : block.children.map(inline).join(""))).join(" ");
+  });
+  return texts.join(" ");
+}
+
+function plainInline(node: Inline, names: PlainNames): string {
+  switch (node.type) {
+    case "text":
+    case "code":
+      return node.text;
+    case "link":
+      return node.label;
+    case "user":
+      return `@${node.label ?? names.user(node.id)}`;
+    case "channel":
+      return `#${node.label ?? names.channel(node.id)}`;
+    case "group":
+      return node.label ?? `@${node.id}`;
+    case "broadcast":
+      return `@${node.name}`;
+    case "emoji":
+      return `:${node.name}:`;
+    case "date":
+      return dateText(node.seconds, node.format, node.fallback, Date.now());
+    case "color":
+      return node.value;
+    case "break":
+      return " ";
+    default:
+      return node.children.map((child) => plainInline(child, names)).join("");
+  }
 }

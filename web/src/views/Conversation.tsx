@@ -3,14 +3,19 @@ import { hasUnreads, isNotice } from "../realtime/state";
 import type { LogKey, State } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
 import { focused } from "../store/focused";
+import { useTarget } from "../store/jump";
 import { notifyFailure } from "../store/notice";
 import { navigate } from "../store/route";
 import { useSignal } from "../store/signal";
+import { keptUnread } from "../store/unread";
 import { t } from "../strings";
 import type { Channel, Ts } from "../wire/types";
 import { ConversationHeader } from "./ConversationHeader";
 import { MessageList } from "./MessageList";
 import { Writer } from "./Writer";
+
+/** Somebody who has looked at a conversation for longer than this keeps their place in it, milliseconds. */
+const OPENING_MS = 4_000;
 
 /** One conversation: its messages and the place to write. */
 export function Conversation({ id }: { id: string }) {
@@ -26,13 +31,15 @@ function Open({ channel }: { channel: Channel }) {
   const name = channel.is_im || channel.is_mpim ? title : `#${title}`;
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
   const [atEnd, setAtEnd] = useState(false);
-  const unreadAfter = useUnreadLine(id, atEnd);
+  const { line: unreadAfter, opening } = useUnreadLine(id, atEnd);
   const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
+  const [target, jump] = useTarget(id, undefined);
   const canWrite = !channel.is_archived;
   return (
     <section className="pane conversation" aria-label={name}>
-      <ConversationHeader channel={channel} title={title} />
+      <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
+        key={opening}
         logKey={id}
         channel={id}
         label={t.conversation.feed(name)}
@@ -42,6 +49,8 @@ function Open({ channel }: { channel: Channel }) {
         onEdit={setEditing}
         onThread={thread}
         onEnd={setAtEnd}
+        target={target}
+        onJump={jump}
         intro={<Intro channel={channel} title={title} />}
       />
       {canWrite ? <Writer logKey={id} placeholder={t.composer.message(name)} onEditLast={() => setEditing(lastOwn(session.state.get(), id))} /> : <p className="read-only">{t.conversation.archived}</p>}
@@ -53,8 +62,9 @@ function Open({ channel }: { channel: Channel }) {
  * Marks the conversation read while the person is at its end and looks at the window, and says where
  * the line "new" goes: it stays where it was when they came, and moves when they look away.
  */
-function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
+function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; opening: number } {
   const session = useSession();
+  const current = useSignal(session.current);
   const looks = useSignal(focused);
   const unread = useWorkspace((state) => state.conversations[id] !== undefined && hasUnreads(state.conversations[id]));
   const latest = useWorkspace((state) => state.conversations[id]?.latest);
@@ -63,6 +73,38 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     return it !== undefined && hasUnreads(it) ? it.lastRead : undefined;
   });
   const seen = useRef(false);
+  const kept = useSignal(keptUnread);
+  const held = kept?.channel === id;
+  useEffect(() => {
+    if (!held) return;
+    seen.current = false;
+    setLine(kept.line);
+  }, [kept, held]);
+  // It was read elsewhere, or what they wrote read it.
+  useEffect(() => {
+    if (held && !unread) keptUnread.set(undefined);
+  }, [held, unread]);
+  // Who leaves and comes back has seen it.
+  useEffect(
+    () => () => {
+      if (keptUnread.get()?.channel === id) keptUnread.set(undefined);
+    },
+    [id],
+  );
+  // What happened while the page was closed comes a moment after what the device has: the list opens once more, at the line.
+  const opened = useRef({ at: 0, current });
+  useEffect(() => {
+    opened.current.at = performance.now();
+  }, []);
+  const [opening, setOpening] = useState(0);
+  useEffect(() => {
+    if (!current || opened.current.current) return;
+    opened.current.current = true;
+    const it = session.state.get().conversations[id];
+    if (it === undefined || !hasUnreads(it)) return;
+    setLine((was) => was ?? it.lastRead);
+    if (performance.now() - opened.current.at < OPENING_MS) setOpening((count) => count + 1);
+  }, [current, id, session]);
   useEffect(() => {
     const it = session.state.get().conversations[id];
     if (it === undefined) return;
@@ -75,11 +117,11 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     if (looks && !hasUnreads(it)) setLine((was) => (was === it.lastRead ? undefined : was));
   }, [looks, id, session]);
   useEffect(() => {
-    if (!atEnd || !looks) return;
+    if (!atEnd || !looks || !current || held) return;
     seen.current = true;
     if (unread) session.read(id);
-  }, [atEnd, looks, unread, latest, id, session]);
-  return line;
+  }, [atEnd, looks, current, held, unread, latest, id, session]);
+  return { line, opening };
 }
 
 /** The newest message of one's own that can be edited. */

@@ -4,15 +4,18 @@ import { PersonState, StatusEmoji } from "../components/Person";
 import { Menu } from "../components/overlay";
 import type { MenuItem } from "../components/overlay";
 import { useSession, useWorkspace } from "../store/context";
+import type { Target } from "../store/jump";
 import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Channel } from "../wire/types";
+import { DateButton } from "./JumpMenu";
 import { LeaveDialog } from "./LeaveDialog";
 import { PeoplePicker } from "./PeoplePicker";
+import { PinsButton } from "./PinsPanel";
 import { conversationActions } from "./conversationActions";
 
 /** What the conversation is, who is in it, and what can be done with it. */
-export function ConversationHeader({ channel, title }: { channel: Channel; title: string }) {
+export function ConversationHeader({ channel, title, onJump }: { channel: Channel; title: string; onJump(target: Target): void }) {
   const session = useSession();
   const [open, setOpen] = useState<"menu" | "add" | "leave" | undefined>(undefined);
   const more = useRef<HTMLButtonElement>(null);
@@ -43,6 +46,8 @@ export function ConversationHeader({ channel, title }: { channel: Channel; title
       )}
       {channel.topic?.value && <p className="topic">{channel.topic.value}</p>}
       <span className="grow" />
+      <PinsButton channel={channel.id} />
+      <DateButton channel={channel} onJump={onJump} />
       {!channel.is_im && count !== undefined && (
         <button type="button" className="member-count" aria-label={t.conversation.members(count)} title={t.conversation.members(count)} onClick={() => navigate({ name: "channel", channel: channel.id, details: "members" })}>
           <Icon name="people" />

@@ -1,18 +1,23 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { KeyboardEvent, ReactNode } from "react";
+import type { KeyboardEvent, ReactNode, RefObject } from "react";
 import { Virtualizer } from "virtua";
 import type { VirtualizerHandle } from "virtua";
 import { Icon } from "../components/Icon";
 import type { Log } from "../realtime/log";
-import { emptyLog } from "../realtime/log";
+import { covers, emptyLog } from "../realtime/log";
 import { threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
 import { nameOf, useSession, useWorkspace } from "../store/context";
+import type { Target } from "../store/jump";
+import { notify } from "../store/notice";
+import { signal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
-import { parseMrkdwn, plainText } from "../text/mrkdwn";
 import type { Ts } from "../wire/types";
 import { compareTs } from "../wire/types";
+import { ListBars, topOf } from "./ListBars";
+import type { Top } from "./ListBars";
+import { messageText } from "./MessageContent";
 import { MessageRow } from "./MessageRow";
 import { buildItems } from "./items";
 import type { Item } from "./items";
@@ -27,6 +32,9 @@ interface Props {
   editing: Ts | undefined;
   onEdit(ts: Ts | undefined): void;
   onThread?: (ts: Ts) => void;
+  /** Where to open, or to go to. */
+  target?: Target | undefined;
+  onJump?: ((target: Target) => void) | undefined;
   /** The person sees the end of the conversation. */
   onEnd?: (atEnd: boolean) => void;
   /** Above the first message, when there is nothing before it. */
@@ -40,23 +48,44 @@ const END_PX = 48;
 const AHEAD_PX = 1_200;
 /** Above the line "new", pixels. */
 const CONTEXT_PX = 72;
+/** Frames that a row may take until it can have the focus. */
+const FOCUS_FRAMES = 20;
 /** A scroll this soon after a wheel, key or finger is the person's doing, milliseconds. */
 const INTENT_MS = 600;
+/** So soon after the list changed a scroll is the list's own, milliseconds. */
+const SETTLE_MS = 150;
 
 /** A log on screen: virtualised, opened at the first unread message, and never jumping. */
 export function MessageList(props: Props) {
-  const { logKey } = props;
+  const { logKey, target } = props;
   const session = useSession();
   const log = useWorkspace((state) => state.logs[logKey] ?? emptyLog);
   const failed = useWorkspace((state) => state.loads[logKey]?.failed ?? false);
   const refused = useWorkspace((state) => state.loads[logKey]?.refused);
+  const wish = useRef<Wish>({ met: undefined, end: false });
+  useEffect(() => {
+    if (target !== undefined) session.openAt(logKey, target.ts);
+  }, [session, logKey, target]);
   useEffect(() => session.open(logKey), [session, logKey, log.loaded]);
   if (!log.loaded) return <Skeleton failed={failed} refused={refused} />;
   // A replaced log is another list: positions in the old one mean nothing.
-  return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} />;
+  return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} wish={wish} />;
 }
 
-function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, onEdit, onThread, onEnd, intro, log }: Props & { log: Log }) {
+/** For whoever measures how fast the page opens. */
+function markOnce(name: string): void {
+  if (performance.getEntriesByName(name).length === 0) performance.mark(name);
+}
+
+/** What the person wanted; it outlives the list, which begins anew when its log is replaced. */
+interface Wish {
+  /** The target where they have been. */
+  met: Target | undefined;
+  /** Then they asked for the end. */
+  end: boolean;
+}
+
+function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, onEdit, onThread, onEnd, onJump, target, wish, intro, log }: Props & { log: Log; wish: RefObject<Wish> }) {
   const session = useSession();
   const pending = useWorkspace((state) => state.pending[logKey] ?? NOTHING);
   const self = useWorkspace((state) => state.self?.id ?? "");
@@ -68,9 +97,17 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const opened = useRef(false);
   const intent = useRef(0);
   const seen = useRef({ size: 0, view: 0 });
+  const changed = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
+  /** It was opened where it should be: before that nobody has seen its end. */
+  const [settled, setSettled] = useState(false);
   const [below, setBelow] = useState(0);
-  const [focused, setFocused] = useState<number | undefined>(undefined);
+  const [focusedKey, setFocusedKey] = useState<string | undefined>(undefined);
+  // Not state: what is at the top changes while one scrolls, and only the bars want to know.
+  const [top] = useState(() => signal<Top>({ index: 0, within: 0 }));
+  const focused = useMemo(() => (focusedKey === undefined ? -1 : items.findIndex((item) => item.key === focusedKey)), [items, focusedKey]);
+  // The message that Tab comes to: the one that was looked at, or the newest.
+  const current = focused >= 0 ? focused : items.length - 1;
   const shift = useShift(items);
 
   const toEnd = useCallback(() => {
@@ -88,57 +125,99 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const grew = seen.current.size !== it.scrollSize || seen.current.view !== it.viewportSize;
     seen.current = { size: it.scrollSize, view: it.viewportSize };
     if (rest < END_PX) stick.current = true;
-    else if (!grew || performance.now() - intent.current < INTENT_MS) stick.current = false;
+    else if (performance.now() - intent.current < INTENT_MS || (!grew && performance.now() - changed.current > SETTLE_MS)) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);
+    top.set(topOf(it, top.get()));
     if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
-  }, [log.newer, logKey, session]);
+    const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
+    if (reached) session.sees(logKey, "end");
+    else if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
+  }, [items, log.newer, logKey, session, top]);
+  useEffect(() => () => session.sees(logKey, undefined), [logKey, session]);
 
-  // Opens at the first unread message, with the line and a little context above it.
+  /** Gives a row the focus as soon as it can have it: a row is drawn, and hidden until measured, a few frames after a scroll to it. */
+  const focusRow = useCallback((key: string, frames: number = FOCUS_FRAMES) => {
+    requestAnimationFrame(() => {
+      const row = box.current?.querySelector<HTMLElement>(`article[data-key="${CSS.escape(key)}"]`);
+      row?.focus({ preventScroll: true });
+      if (frames > 0 && (!row || document.activeElement !== row)) focusRow(key, frames - 1);
+    });
+  }, []);
+
+  /** Goes where the person wants to be, if that is here and they have not been there for this wish. */
+  const arrive = useCallback(() => {
+    if (target === undefined || wish.current.met === target || !covers(log, target.ts)) return false;
+    wish.current = { met: target, end: false };
+    stick.current = false;
+    const found = items.findIndex((item) => compareTs(item.message.ts, target.ts) >= 0);
+    const index = found < 0 ? items.length - 1 : found;
+    list.current?.scrollToIndex(index, target.exact ? { align: "center" } : { align: "start", offset: -CONTEXT_PX });
+    if (!target.exact) return true;
+    const item = items[index];
+    if (item?.message.ts !== target.ts) notify(t.jump.missing);
+    if (item !== undefined) focusRow(item.key);
+    setFocusedKey(item?.key);
+    return true;
+  }, [target, wish, log, items, focusRow]);
+
+  // Opens where a link leads; else at the first unread message, with the line and a little context above it.
   useLayoutEffect(() => {
-    const first = items.findIndex((item) => item.fresh);
-    if (first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
-    else toEnd();
+    // Who asked for the end, or has just written, is not taken back to what is unread.
+    const end = wish.current.end || items[items.length - 1]?.pending?.status === "sending";
+    const first = end ? -1 : items.findIndex((item) => item.fresh);
+    const led = arrive();
+    if (!led && first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
+    else if (!led) toEnd();
     const frame = requestAnimationFrame(() => {
+      markOnce("first-conversation");
       opened.current = true;
-      if (first < 0) toEnd();
+      if (first < 0 && !led) toEnd();
       look();
+      setSettled(true);
     });
     return () => cancelAnimationFrame(frame);
     // Once: where the person is afterwards is theirs.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, []);
 
+  useEffect(() => {
+    if (opened.current) arrive();
+  }, [arrive]);
+
   // What arrives at the end pulls along who is at the end, and is counted for who is not.
   const last = items[items.length - 1];
   const lastKey = useRef(last?.key);
   useLayoutEffect(() => {
+    changed.current = performance.now();
     if (lastKey.current === last?.key) return;
     const before = items.findIndex((item) => item.key === lastKey.current);
     const added = before < 0 ? [] : items.slice(before + 1);
     lastKey.current = last?.key;
     if (log.newer) return;
-    if (stick.current || last?.pending?.status === "sending") toEnd();
+    if (stick.current || (last?.pending !== undefined && last.pending.ts === undefined)) toEnd();
     else setBelow((count) => count + added.length);
   }, [items, last, log.newer, toEnd]);
 
-  useEffect(() => onEnd?.(atEnd && !log.newer), [atEnd, log.newer, onEnd, items]);
-  useEffect(look, [items, busy, look]);
+  useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
+  useEffect(look, [busy, look]);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     if (!target.matches("article") && target !== box.current) return;
     intent.current = performance.now();
-    const at = focused ?? items.length;
+    const at = focused < 0 ? items.length : focused;
     const to = event.key === "ArrowUp" ? at - 1 : event.key === "ArrowDown" ? at + 1 : event.key === "Home" ? 0 : event.key === "End" ? items.length - 1 : undefined;
     if (to === undefined) return;
     event.preventDefault();
     const index = Math.max(0, Math.min(items.length - 1, to));
-    setFocused(index);
+    const item = items[index];
+    if (item === undefined) return;
+    setFocusedKey(item.key);
     list.current?.scrollToIndex(index, { align: "nearest" });
-    requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-index="${index}"] article`)?.focus({ preventScroll: true }));
+    focusRow(item.key);
   };
 
   return (
@@ -149,8 +228,10 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
         role="feed"
         aria-label={label}
         aria-busy={busy}
-        tabIndex={0}
+        // Tab comes to a message; to the list itself while that message may not be drawn.
+        tabIndex={focused < 0 && !atEnd ? 0 : -1}
         onKeyDown={keyDown}
+        onFocus={(event) => setFocusedKey(event.target.closest<HTMLElement>("article[data-key]")?.dataset["key"] ?? focusedKey)}
         onWheel={() => (intent.current = performance.now())}
         onTouchMove={() => (intent.current = performance.now())}
         onPointerDown={() => (intent.current = performance.now())}
@@ -167,22 +248,25 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
             if (stick.current && opened.current) toEnd();
             look();
           }}
-          {...(focused === undefined ? {} : { keepMounted: [Math.min(focused, items.length - 1)] })}
+          data={items}
+          {...(focused < 0 ? {} : { keepMounted: [focused] })}
         >
-          {items.map((item, i) => (
-            <div key={item.key} className={i === items.length - 1 ? "slot last" : "slot"} data-index={i}>
+          {(item: Item, i: number) => (
+            <div key={item.key} className={slotClass(i === items.length - 1, target?.exact === true && target.ts === item.message.ts)} data-index={i}>
               {i === 0 && !log.older && intro}
-              <MessageRow item={item} logKey={logKey} channel={channel} canWrite={canWrite} editing={editing !== undefined && editing === item.message.ts && !item.pending} onEdit={onEdit} onThread={onThread} />
+              <MessageRow item={item} logKey={logKey} channel={channel} canWrite={canWrite} current={i === current} editing={editing !== undefined && editing === item.message.ts && !item.pending} onEdit={onEdit} onThread={onThread} />
             </div>
-          ))}
+          )}
         </Virtualizer>
       </div>
+      <ListBars items={items} top={top} channel={channel} thread={threadOf(logKey)} newer={log.newer} onJump={onJump} onIndex={(index) => list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX })} />
       {busy && log.older && <span className="sr-only">{t.conversation.loadingOlder}</span>}
       {(!atEnd || log.newer) && (
         <button
           type="button"
           className={below > 0 ? "to-end fresh" : "to-end"}
           onClick={() => {
+            wish.current = { met: target, end: true };
             if (log.newer) session.openEnd(logKey);
             else toEnd();
           }}
@@ -196,14 +280,19 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   );
 }
 
-/** Whether the items grew at the start since the last render; then the position is kept from the end. */
+function slotClass(last: boolean, linked: boolean): string {
+  return `slot${last ? " last" : ""}${linked ? " linked" : ""}`;
+}
+
+/** Whether items came or went at the start since the last render; then the position is kept from the end. */
 function useShift(items: readonly Item[]): boolean {
   const before = useRef<{ items: readonly Item[]; shift: boolean }>({ items, shift: false });
   if (before.current.items !== items) {
     const first = before.current.items[0];
     const now = items[0];
-    const shift = first !== undefined && now !== undefined && first.key !== now.key && compareTs(now.message.ts, first.message.ts) < 0;
-    before.current = { items, shift };
+    const came = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) < 0;
+    const went = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) > 0;
+    before.current = { items, shift: first?.key !== now?.key && (came || went) };
   }
   return before.current.shift;
 }
@@ -218,9 +307,8 @@ function Announcer({ items, self, active }: { items: readonly Item[]; self: stri
     if (last === undefined || last.key === heard.current) return;
     heard.current = last.key;
     if (!active || last.message.user === self) return;
-    const { users, conversations } = session.state.get();
-    const names = { user: (id: string) => nameOf(users[id]), channel: (id: string) => conversations[id]?.channel.name ?? t.unknownChannel };
-    setText(t.conversation.announce(nameOf(users[last.message.user ?? ""]), plainText(parseMrkdwn(last.message.text ?? ""), names)));
+    const state = session.state.get();
+    setText(t.conversation.announce(last.message.username ?? nameOf(state.users[last.message.user ?? ""]), messageText(last.message, state)));
   }, [last, active, self, session]);
   return (
     <div className="sr-only" aria-live="polite">

@@ -1,24 +1,26 @@
-import { memo, useRef, useState } from "react";
-import type { ReactNode } from "react";
+import { memo, useId, useRef, useState } from "react";
 import { Avatar } from "../components/Avatar";
-import { EmojiPicker } from "../components/EmojiPicker";
 import { Icon } from "../components/Icon";
-import type { IconName } from "../components/Icon";
-import { Dialog } from "../components/overlay";
-import { isNotice } from "../realtime/state";
+import { findRow } from "../realtime/log";
+import { isNotice, threadOf } from "../realtime/state";
 import type { LogKey, Pending } from "../realtime/state";
+import { toClipboard } from "../store/clipboard";
 import { nameOf, useSession, useWorkspace } from "../store/context";
-import { notifyFailure } from "../store/notice";
 import { minute } from "../store/minute";
 import { sameItems, useSignal } from "../store/signal";
 import { t } from "../strings";
 import { errorText } from "../strings/en";
-import { Emoji, Mrkdwn } from "../text/Mrkdwn";
+import { Emoji } from "../text/Mrkdwn";
 import { ago, clockTime, dayName, fullTime } from "../text/time";
-import type { Message, Reaction, User } from "../wire/types";
+import type { Message, User } from "../wire/types";
 import { tsToMs } from "../wire/types";
+import { MessageActions, messageKey } from "./MessageActions";
+import type { Opened } from "./MessageActions";
+import { MessageContent, messageText } from "./MessageContent";
 import { MessageEditor } from "./MessageEditor";
+import { Notice } from "./Notice";
 import { PersonCard } from "./PersonCard";
+import { Reactions } from "./Reactions";
 import { sameItem } from "./items";
 import type { Item } from "./items";
 
@@ -28,6 +30,8 @@ interface Props {
   channel: string;
   editing: boolean;
   canWrite: boolean;
+  /** It is the one that Tab comes to: one message of the list at a time. */
+  current: boolean;
   onEdit(ts: string | undefined): void;
   onThread?: ((ts: string) => void) | undefined;
 }
@@ -51,34 +55,50 @@ export const MessageRow = memo(
             {item.fresh && <b>{t.conversation.newLine}</b>}
           </div>
         )}
-        {isNotice(item.message) ? <Notice message={item.message} /> : <Body {...props} />}
+        {isNotice(item.message) ? <Notice message={item.message} rowKey={item.key} current={props.current} /> : <Body {...props} />}
       </>
     );
   },
-  (a, b) => sameItem(a.item, b.item) && a.editing === b.editing && a.canWrite === b.canWrite && a.logKey === b.logKey && a.onEdit === b.onEdit && a.onThread === b.onThread,
+  (a, b) => sameItem(a.item, b.item) && a.editing === b.editing && a.canWrite === b.canWrite && a.current === b.current && a.logKey === b.logKey && a.onEdit === b.onEdit && a.onThread === b.onThread,
 );
 
-function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Props) {
+function Body({ item, logKey, channel, editing, canWrite, current, onEdit, onThread }: Props) {
+  const session = useSession();
+  const id = useId();
   const { message, pending } = item;
   const user = useWorkspace((state) => (message.user === undefined ? undefined : state.users[message.user]));
   const mine = useWorkspace((state) => state.self?.id === message.user && message.bot_id === undefined);
   const self = useWorkspace((state) => state.self?.id);
   const [active, setActive] = useState(false);
   const [held, setHeld] = useState(false);
+  const [opened, setOpened] = useState<Opened>(undefined);
   const press = useRef<ReturnType<typeof setTimeout>>(undefined);
   const ms = tsToMs(message.ts);
   const name = message.username ?? message.bot_profile?.name ?? nameOf(user);
   const gone = message.subtype === "tombstone";
   const calls = self !== undefined && !mine && (message.text?.includes(`<@${self}>`) || /<!(channel|here|everyone)[|>]/.test(message.text ?? ""));
-  const classes = ["message", item.head ? "head" : "", calls ? "calls-me" : "", item.parent ? "parent" : "", pending ? pending.status : "", editing ? "editing" : ""];
+  const pinned = message.pinned_to?.includes(channel) ?? false;
+  const able = !pending && !editing && !gone && message.subtype !== "ephemeral";
+  const doing = {
+    message,
+    channel,
+    mine,
+    canWrite,
+    inChannel: threadOf(logKey) === undefined,
+    onOpened: setOpened,
+    onEdit: () => onEdit(message.ts),
+    onThread: onThread && (() => onThread(message.thread_ts ?? message.ts)),
+  };
+  const classes = ["message", message.subtype === "me_message" ? "me" : "", pinned ? "is-pinned" : "", item.head ? "head" : "", calls ? "calls-me" : "", item.parent ? "parent" : "", pending ? pending.status : "", editing ? "editing" : ""];
   return (
     <article
       className={classes.filter(Boolean).join(" ")}
-      tabIndex={-1}
+      tabIndex={current ? 0 : -1}
       data-key={item.key}
       data-ts={pending && pending.ts === undefined ? undefined : message.ts}
       data-state={pending?.status}
-      aria-label={`${name}, ${fullTime(ms)}`}
+      aria-labelledby={`${id}who ${id}what`}
+      aria-describedby={`${id}when ${id}more`}
       onPointerEnter={() => hovers.matches && setActive(true)}
       onPointerLeave={() => setActive(false)}
       onFocus={() => setActive(true)}
@@ -99,14 +119,20 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
       onPointerCancel={() => clearTimeout(press.current)}
       onPointerMove={(event) => event.pointerType === "touch" && Math.abs(event.movementY) > 2 && clearTimeout(press.current)}
       onKeyDown={(event) => {
-        if (event.target === event.currentTarget && event.key === "e" && mine && !pending && !gone) {
-          event.preventDefault();
-          onEdit(message.ts);
-        }
+        if (event.target !== event.currentTarget || !able || event.metaKey || event.ctrlKey || event.altKey) return;
+        if (messageKey(event.key, session, doing)) event.preventDefault();
       }}
     >
       <div className="gutter">
-        {item.head ? (
+        {gone ? (
+          <span className="gone-mark" aria-hidden="true">
+            <Icon name="trash" />
+          </span>
+        ) : item.head && message.icons?.emoji ? (
+          <span className="emoji-face" aria-hidden="true">
+            <Emoji name={message.icons.emoji.replaceAll(":", "")} />
+          </span>
+        ) : item.head ? (
           <Avatar user={user} name={name} size={36} />
         ) : (
           <time className="gutter-time" dateTime={new Date(ms).toISOString()} title={fullTime(ms)}>
@@ -115,7 +141,17 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
         )}
       </div>
       <div className="content">
-        {item.head && (
+        {/* Author, text, then time and reactions: what a screen reader says of a message, whatever of it is shown. */}
+        <span id={`${id}who`} hidden>
+          {gone ? t.actions.deletedMessage : t.actions.said(name)}
+        </span>
+        <span id={`${id}when`} hidden>
+          {fullTime(ms)}
+        </span>
+        <span id={`${id}more`} hidden>
+          {spoken(message, pinned)}
+        </span>
+        {item.head && !gone && (
           <header className="byline">
             <Author user={user} name={name} />
             {(user?.is_bot || message.bot_id) && <span className="badge">{t.message.bot}</span>}
@@ -128,25 +164,57 @@ function Body({ item, logKey, channel, editing, canWrite, onEdit, onThread }: Pr
         {message.subtype === "thread_broadcast" && onThread && message.thread_ts !== undefined && (
           <button type="button" className="broadcast-note" onClick={() => onThread(message.thread_ts!)}>
             <Icon name="thread" />
-            {t.message.repliedInThread}
+            <Excerpt channel={channel} message={message} />
           </button>
         )}
-        {editing ? (
-          <MessageEditor message={message} channel={channel} onDone={() => onEdit(undefined)} />
-        ) : gone ? (
-          <p className="text faint">{t.message.deleted}</p>
-        ) : (
-          <Mrkdwn text={message.text ?? ""} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
+        {message.subtype === "thread_broadcast" && !onThread && !item.parent && (
+          <span className="broadcast-note">
+            <Icon name="thread" />
+            {t.actions.alsoSent}
+          </span>
         )}
+        {pinned && (
+          <span className="broadcast-note pin-note">
+            <Icon name="pin" />
+            {t.actions.pinned}
+          </span>
+        )}
+        <div id={`${id}what`}>
+          {editing ? (
+            <MessageEditor message={message} channel={channel} onDone={() => onEdit(undefined)} />
+          ) : gone ? (
+            <p className="text faint">{t.message.deleted}</p>
+          ) : (
+            <MessageContent message={message} after={message.edited && <small className="edited" title={fullTime(tsToMs(message.edited.ts))}> ({t.message.edited})</small>} />
+          )}
+        </div>
         {message.reactions && <Reactions channel={channel} message={message} reactions={message.reactions} canWrite={canWrite} />}
         {onThread && message.reply_count ? <ThreadLink message={message} onOpen={() => onThread(message.ts)} /> : null}
         {pending && <Delivery pending={pending} logKey={logKey} />}
       </div>
-      {(active || held) && !pending && !editing && !gone && message.subtype !== "ephemeral" && (
-        <Actions message={message} channel={channel} mine={mine} canWrite={canWrite} onEdit={() => onEdit(message.ts)} onThread={onThread && (() => onThread(message.thread_ts ?? message.ts))} />
-      )}
+      {(active || held || opened) && able && <MessageActions {...doing} opened={opened} />}
     </article>
   );
+}
+
+/** Reactions, replies and a pin, in words. */
+function spoken(message: Message, pinned: boolean): string {
+  const reactions = (message.reactions ?? []).map((it) => `${it.name.replaceAll("_", " ")} ${it.count}`).join(", ");
+  return [reactions && t.actions.reactions(reactions), message.reply_count ? t.actions.repliesShort(message.reply_count) : "", pinned ? t.actions.pinned : ""].filter(Boolean).join(", ");
+}
+
+/** Characters of a thread's parent above a reply that the channel shows. */
+const EXCERPT_MAX = 80;
+
+/** What the thread is about that a reply was sent from, if its parent is at hand. */
+function Excerpt({ channel, message }: { channel: string; message: Message }) {
+  const text = useWorkspace((state) => {
+    const log = state.logs[channel];
+    const root = message.root ?? (log && findRow(log, message.thread_ts!)?.message);
+    return root === undefined || root.subtype === "tombstone" ? "" : messageText(root, state);
+  });
+  if (text === "") return t.message.repliedInThread;
+  return <bdi>{t.actions.repliedTo(text.length > EXCERPT_MAX ? `${text.slice(0, EXCERPT_MAX)}…` : text)}</bdi>;
 }
 
 function Author({ user, name }: { user: User | undefined; name: string }) {
@@ -159,44 +227,6 @@ function Author({ user, name }: { user: User | undefined; name: string }) {
       </button>
       {open && user && <PersonCard user={user} anchor={ref} onClose={() => setOpen(false)} />}
     </>
-  );
-}
-
-function Reactions({ channel, message, reactions, canWrite }: { channel: string; message: Message; reactions: readonly Reaction[]; canWrite: boolean }) {
-  const session = useSession();
-  const self = useWorkspace((state) => state.self?.id ?? "");
-  const [picking, setPicking] = useState(false);
-  const more = useRef<HTMLButtonElement>(null);
-  const react = (name: string, added: boolean) => void session.react(channel, message.ts, name, added).catch(notifyFailure);
-  return (
-    <div className="reactions">
-      {reactions.map((it) => {
-        const mine = it.users.includes(self);
-        return (
-          <ReactionChip key={it.name} reaction={it} mine={mine} disabled={!canWrite} onToggle={() => react(it.name, !mine)} />
-        );
-      })}
-      {canWrite && (
-        <button ref={more} type="button" className="reaction add" aria-label={t.message.react} aria-expanded={picking} onClick={() => setPicking(!picking)}>
-          <Icon name="smile" />
-        </button>
-      )}
-      {picking && <EmojiPicker anchor={more} onClose={() => setPicking(false)} onPick={(name) => react(name, true)} />}
-    </div>
-  );
-}
-
-/** Names listed under an emoji. */
-const NAMES_MAX = 8;
-
-function ReactionChip({ reaction, mine, disabled, onToggle }: { reaction: Reaction; mine: boolean; disabled: boolean; onToggle(): void }) {
-  const names = useWorkspace((state) => reaction.users.slice(0, NAMES_MAX).map((id) => (id === state.self?.id ? t.you : nameOf(state.users[id]))), sameItems);
-  const label = t.message.reactedWith(t.people(names, reaction.count - names.length), reaction.name);
-  return (
-    <button type="button" className={mine ? "reaction mine" : "reaction"} aria-pressed={mine} title={label} disabled={disabled} data-reaction={reaction.name} onClick={onToggle}>
-      <Emoji name={reaction.name} />
-      <span className="count">{reaction.count}</span>
-    </button>
   );
 }
 
@@ -240,7 +270,7 @@ function Delivery({ pending, logKey }: { pending: Pending; logKey: LogKey }) {
         <button type="button" onClick={() => session.retry(logKey, pending.id)}>
           {t.message.retry}
         </button>
-        <button type="button" onClick={() => void navigator.clipboard?.writeText(pending.text).then(() => setCopied(true))}>
+        <button type="button" onClick={() => void toClipboard(pending.text).then(setCopied)}>
           {copied ? t.message.copied : t.message.copy}
         </button>
         <button type="button" onClick={() => session.discard(logKey, pending.id)}>
@@ -249,81 +279,4 @@ function Delivery({ pending, logKey }: { pending: Pending; logKey: LogKey }) {
       </div>
     </div>
   );
-}
-
-function Actions({ message, channel, mine, canWrite, onEdit, onThread }: { message: Message; channel: string; mine: boolean; canWrite: boolean; onEdit(): void; onThread: (() => void) | undefined }) {
-  const session = useSession();
-  const [picking, setPicking] = useState(false);
-  const [deleting, setDeleting] = useState(false);
-  const smile = useRef<HTMLButtonElement>(null);
-  const button = (icon: IconName, label: string, run: () => void): ReactNode => (
-    <button type="button" className="icon-button" aria-label={label} title={label} onClick={run}>
-      <Icon name={icon} />
-    </button>
-  );
-  return (
-    <div className={picking ? "actions pinned" : "actions"} role="toolbar" aria-label={t.message.actions}>
-      {canWrite && (
-        <button ref={smile} type="button" className="icon-button" aria-label={t.message.react} title={t.message.react} aria-expanded={picking} onClick={() => setPicking(!picking)}>
-          <Icon name="smile" />
-        </button>
-      )}
-      {onThread && button("thread", t.message.reply, onThread)}
-      {mine && canWrite && button("pencil", t.message.edit, onEdit)}
-      {mine && canWrite && button("trash", t.message.delete, () => setDeleting(true))}
-      {picking && <EmojiPicker anchor={smile} onClose={() => setPicking(false)} onPick={(name) => void session.react(channel, message.ts, name, true).catch(notifyFailure)} />}
-      {deleting && (
-        <Dialog title={t.message.deleteTitle} onClose={() => setDeleting(false)}>
-          <p className="dialog-lead">{t.message.deleteLead}</p>
-          <div className="dialog-preview">
-            <Mrkdwn text={message.text ?? ""} />
-          </div>
-          <div className="dialog-buttons">
-            <button type="button" className="button" onClick={() => setDeleting(false)}>
-              {t.cancel}
-            </button>
-            <button type="button" className="button danger" onClick={() => (setDeleting(false), void session.delete(channel, message.ts).catch(notifyFailure))}>
-              {t.message.delete}
-            </button>
-          </div>
-        </Dialog>
-      )}
-    </div>
-  );
-}
-
-/** Somebody joined, a topic was set: small, without a picture. */
-function Notice({ message }: { message: Message }) {
-  const user = useWorkspace((state) => (message.user === undefined ? undefined : state.users[message.user]));
-  const inviter = useWorkspace((state) => (message.inviter === undefined ? undefined : state.users[message.inviter]));
-  const ms = tsToMs(message.ts);
-  return (
-    <article className="notice-row" tabIndex={-1} data-ts={message.ts} aria-label={fullTime(ms)}>
-      <time dateTime={new Date(ms).toISOString()} title={fullTime(ms)}>
-        {clockTime(ms)}
-      </time>
-      <p>
-        <b>{nameOf(user)}</b> {noticeText(message, inviter)}
-      </p>
-    </article>
-  );
-}
-
-function noticeText(message: Message, inviter: User | undefined): string {
-  const { topic, purpose } = message as { topic?: string; purpose?: string };
-  const kind = (message.subtype ?? "").replace(/^(channel|group)_/, "");
-  switch (kind) {
-    case "join":
-      return inviter ? t.message.invitedBy(nameOf(inviter)) : t.message.joined;
-    case "leave":
-      return t.message.left;
-    case "topic":
-      return t.message.setTopic(topic ?? "");
-    case "purpose":
-      return t.message.setPurpose(purpose ?? "");
-    case "archive":
-      return t.message.archivedChannel;
-    default:
-      return message.text ?? "";
-  }
 }

@@ -4,6 +4,7 @@ import { useEscape } from "../components/overlay";
 import { findRow } from "../realtime/log";
 import { logKey } from "../realtime/state";
 import { titleOf, useSession, useWorkspace } from "../store/context";
+import { useTarget } from "../store/jump";
 import { navigate } from "../store/route";
 import { t } from "../strings";
 import type { Ts } from "../wire/types";
@@ -20,6 +21,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
   const title = useWorkspace((state) => (conversation ? titleOf(state, conversation.channel) : ""));
   const missing = useWorkspace((state) => state.logs[key]?.loaded === true && findRow(state.logs[key], ts) === undefined);
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
+  const [target] = useTarget(channel, ts);
   const [atEnd, setAtEnd] = useState(false);
   useThreadRead(channel, ts, atEnd);
   const close = () => navigate({ name: "channel", channel });
@@ -49,6 +51,7 @@ export function Thread({ channel, ts }: { channel: string; ts: Ts }) {
         unreadAfter={undefined}
         editing={editing}
         onEdit={setEditing}
+        target={target}
         onEnd={setAtEnd}
         intro={missing ? <div className="intro">{t.thread.missing}</div> : null}
       />

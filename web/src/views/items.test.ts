@@ -24,6 +24,12 @@ test("the line stands above the first message of somebody else that was not read
   expect(show(list([message(0, "a"), message(1, "b")], [], at(1))).join()).not.toContain("new");
 });
 
+test("a piece of the history that begins after what was read has no line: it is above", () => {
+  const piece = merge(emptyLog, { messages: [message(5, "a"), message(6, "b")], v: 1, place: "window", older: true, newer: false });
+  const fresh = (unreadAfter: string) => buildItems(piece, [], "ME", unreadAfter, undefined).findIndex((item) => item.fresh);
+  expect([fresh(at(0)), fresh(at(5))]).toEqual([-1, 1]);
+});
+
 test("one's own messages stand at the end until they have a place", () => {
   const pending = (id: string, more: Partial<Pending>): Pending => ({ id, channel: "C", text: id, created: (noon + 5) * 1000, status: "sending", ...more });
   const items = list([message(0, "a"), message(9, "b")], [pending("placed", { ts: at(4), status: "sent" }), pending("first", {}), pending("second", {})]);

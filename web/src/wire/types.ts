@@ -107,7 +107,18 @@ export interface Message {
   inviter?: string;
   root?: Message;
   bot_profile?: { name?: string };
+  /** What apps send, as they sent it: read by `text/blocks.ts` and `text/attachments.ts`. */
   blocks?: unknown;
+  attachments?: unknown;
+  icons?: { emoji?: string };
+  /** Channels that it is pinned to: its own, or none. */
+  pinned_to?: string[];
+  pinned_info?: { pinned_by?: string };
+  topic?: string;
+  purpose?: string;
+  /** Of the notice that a channel has a new name. */
+  name?: string;
+  old_name?: string;
 }
 
 /** What an event carries beside Slack's fields. */
@@ -255,6 +266,13 @@ export interface HistoryPage extends Envelope {
   messages: Message[];
   has_more?: boolean;
   _p?: EventPosition;
+}
+
+/** A pin, as `pins.list` has it. */
+export interface PinnedItem {
+  created: number;
+  created_by: string;
+  message: Message;
 }
 
 /** Compares two message ids as times. Imported history may have fewer digits before the dot. */

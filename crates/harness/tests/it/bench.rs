@@ -39,6 +39,32 @@ async fn a_fan_out_counts_every_frame() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_workspace_is_busy_and_nobody_misses_anything() -> Result<()> {
+    let size = ["--people", "40", "--channels", "30", "--each", "10"];
+    let arguments = [&["bench", "mix", "--json", "--seconds", "5", "--rate", "20"], size.as_slice()].concat();
+    let output = parlance(&arguments).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let figures = figures(&output)?;
+    ensure!(figures.iter().any(|(name, value)| name == "frames per second" && *value > 20.0), "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn posts_are_compared_with_sqlite_alone() -> Result<()> {
+    // Fewer topics than senders, and more.
+    for topics in ["1", "3", "12"] {
+        let size = ["--senders", "6", "--topics", topics, "--seconds", "1", "--rounds", "1"];
+        let output = parlance(&[&["bench", "posts", "--json"], size.as_slice()].concat()).await?;
+        ensure!(output.status.success(), "{}", output.stderr);
+        let figures = figures(&output)?;
+        for name in ["posts acknowledged per second", "messages per second, SQLite alone"] {
+            ensure!(figures.iter().any(|(figure, value)| figure == name && *value > 0.0), "{figures:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_run_is_refused() -> Result<()> {
     for arguments in [
         ["bench", "fanout", "--members", "15001"],

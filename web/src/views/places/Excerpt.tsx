@@ -2,15 +2,15 @@ import type { ReactNode } from "react";
 import { Avatar } from "../../components/Avatar";
 import { StatusEmoji } from "../../components/Person";
 import { nameOf, useWorkspace } from "../../store/context";
-import { goToMessage } from "../../store/goto";
+import { goToLog, goToMessage } from "../../store/goto";
 import { minute } from "../../store/minute";
 import { showPerson } from "../../store/route";
 import { useSignal } from "../../store/signal";
 import { t } from "../../strings";
-import { Mrkdwn } from "../../text/Mrkdwn";
 import { ago, fullTime } from "../../text/time";
 import type { Message } from "../../wire/types";
 import { tsToMs } from "../../wire/types";
+import { MessageContent } from "../MessageContent";
 
 /** A message outside of its conversation: who, when, what; the time leads to its place. */
 export function Excerpt({ channel, message, note }: { channel: string; message: Message; note?: ReactNode }) {
@@ -33,7 +33,7 @@ export function Excerpt({ channel, message, note }: { channel: string; message: 
           </button>
           {note}
         </header>
-        {message.subtype === "tombstone" ? <p className="text faint">{t.message.deleted}</p> : <Mrkdwn text={message.text ?? ""} after={message.edited && <small className="edited"> ({t.message.edited})</small>} />}
+        {message.subtype === "tombstone" ? <p className="text faint">{t.message.deleted}</p> : <MessageContent message={message} after={message.edited && <small className="edited"> ({t.message.edited})</small>} />}
       </div>
     </article>
   );
@@ -42,7 +42,7 @@ export function Excerpt({ channel, message, note }: { channel: string; message: 
 /** A conversation's name as a way to it. */
 export function ConversationLink({ channel, label }: { channel: string; label: string }) {
   return (
-    <button type="button" className="link conversation-link" onClick={() => goToMessage(channel, { ts: "" })}>
+    <button type="button" className="link conversation-link" onClick={() => goToLog(channel, undefined)}>
       {label}
     </button>
   );

@@ -3,7 +3,7 @@ import type { LogKey, Pending } from "../../realtime/state";
 import { useSession, useWorkspace } from "../../store/context";
 import { t } from "../../strings";
 import { errorText } from "../../strings/en";
-import { Mrkdwn } from "../../text/Mrkdwn";
+import { MessageContent } from "../MessageContent";
 
 const NOTHING: readonly Pending[] = [];
 
@@ -15,7 +15,7 @@ export function PendingReplies({ logKey }: { logKey: LogKey }) {
     <article key={it.id} className={`excerpt pending ${it.status}`} data-state={it.status}>
       <span />
       <div className="content">
-        <Mrkdwn text={it.text} />
+        <MessageContent message={{ type: "message", ts: "", text: it.text, ...(it.blocks ? { blocks: it.blocks } : {}) }} />
         {it.status === "failed" ? (
           <div className="delivery failed" role="alert">
             <p>

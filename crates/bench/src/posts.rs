@@ -1,0 +1,212 @@
+//! Scenario `posts`: how many messages a second are acknowledged, from many senders to few or many topics.
+//!
+//! Each sender posts, waits for the answer, and posts again. Compared with SQLite alone on the same disk and core,
+//! before and after in each round.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    bare, disk,
+    fleet::Fleet,
+    http::Api,
+    measure,
+    posters::{Posters, Sender},
+    report::{self, Figure, percentiles, progress, rounded},
+    sends::Sends,
+    server::Server,
+};
+
+/// Messages that the server commits together at most.
+const BATCH_MAX: usize = 512;
+/// How long the last answers may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// What is run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Posts {
+    /// Senders, each of another person with one connection
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    senders: u32,
+    /// Channels that they post to, each sender to its own share
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    topics: u32,
+    /// Seconds of each measurement; the first fifth does not count
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    seconds: u32,
+    /// Rounds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Bytes of each message's text
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(16..=4_000))]
+    bytes: u32,
+}
+
+impl Posts {
+    /// Runs the scenario.
+    ///
+    /// # Errors
+    /// When the server fails, or a post is refused.
+    pub fn run(&self) -> Result<Vec<Figure>> {
+        let (people, topics) = (usize::try_from(self.senders)?, usize::try_from(self.topics)?);
+        measure::raise_open_files();
+        let core = (measure::cores() > 1).then_some(1);
+        progress(&format!("{people} people are made"));
+        let server = Server::start(people, core)?;
+        measure::pin((measure::cores() > 1).then_some(0))?;
+        let senders = self.senders_with_channels(&server, people, topics)?;
+        let mut fleet = Fleet::new("")?;
+        let mut posters = Posters::connect(&fleet, &server.address, senders, usize::try_from(self.bytes)?)?;
+        let (mut rates, mut ratios, mut bares, mut cpus) = (vec![], vec![], vec![], vec![]);
+        for round in 1..=self.rounds {
+            let before = self.bare(&server, core)?;
+            let used = server.usage()?.cpu;
+            let (rate, acknowledged) = self.measure(&mut fleet, &mut posters)?;
+            let cpu = (server.usage()?.cpu - used).as_secs_f64() / rounded(acknowledged.max(1));
+            let after = self.bare(&server, core)?;
+            let limit = f64::midpoint(before, after);
+            progress(&format!(
+                "round {round}: {rate:.0} posts per second, SQLite alone {before:.0} and {after:.0}: ×{:.2}",
+                rate / limit
+            ));
+            rates.push(rate);
+            ratios.push(rate / limit);
+            bares.push(limit);
+            cpus.push(cpu * 1_000_000.0);
+        }
+        let sync = disk::sync_micros(server.data())?;
+        let mut figures = vec![
+            Figure::of("posts acknowledged per second", "1/s", &rates, &ratios),
+            Figure::of("messages per second, SQLite alone", "1/s", &bares, &[]),
+            Figure::of("server CPU per post", "µs", &cpus, &[]),
+            Figure::once("one fdatasync of 316 bytes, p50", "ms", rounded(sync) / 1_000.0),
+        ];
+        figures.extend(percentiles("sent → acknowledged", &posters.latency));
+        Ok(figures)
+    }
+
+    /// Everybody with the channels that are theirs to post to.
+    fn senders_with_channels(&self, server: &Server, people: usize, topics: usize) -> Result<Vec<Sender>> {
+        let tokens = server.seed.tokens(people)?;
+        if topics == 1 {
+            let general = server.seed.general()?;
+            let sender =
+                |token: &&str| Sender { token: (*token).to_owned(), channels: vec![general.to_owned()] };
+            return Ok(tokens.iter().map(sender).collect());
+        }
+        progress(&format!("{topics} channels are made"));
+        let mut senders: Vec<Sender> =
+            tokens.iter().map(|token| Sender { token: (*token).to_owned(), channels: Vec::new() }).collect();
+        // Several at once: a commit costs the same for one channel and for many.
+        let threads = 16;
+        let part = senders.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = senders
+                .chunks_mut(part)
+                .enumerate()
+                .map(|(number, part_of)| {
+                    let first = number * part;
+                    scope.spawn(move || make_channels(&server.address, part_of, first, people, topics))
+                })
+                .collect();
+            parts
+                .into_iter()
+                .try_for_each(|made| made.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?)
+        })?;
+        // With fewer topics than senders the others join somebody's.
+        let made: Vec<Vec<String>> = senders
+            .iter()
+            .map(|sender| sender.channels.clone())
+            .filter(|channels| !channels.is_empty())
+            .collect();
+        for (number, sender) in
+            senders.iter_mut().enumerate().filter(|(_, sender)| sender.channels.is_empty())
+        {
+            let theirs = made.get(number % made.len().max(1)).context("no channels")?;
+            let channel = theirs.first().context("no channel")?;
+            let body = serde_json::json!({ "channel": channel });
+            Api::connect(&server.address, &sender.token)?.call("/api/conversations.join", &body)?;
+            sender.channels.push(channel.clone());
+        }
+        Ok(senders)
+    }
+
+    /// SQLite alone, with the tables of this very installation in a copy.
+    fn bare(&self, server: &Server, core: Option<usize>) -> Result<f64> {
+        let folder = tempfile::tempdir_in(server.data().parent().context("no parent")?)?;
+        let copy: PathBuf = folder.path().join("bare.db");
+        server.copy_database(&copy)?;
+        let batch = usize::try_from(self.senders)?.min(BATCH_MAX);
+        let (topics, bytes) = (usize::try_from(self.topics)?, usize::try_from(self.bytes)?);
+        let length = Duration::from_secs(self.seconds.into()) / 2;
+        measure::pin(core)?;
+        let rate = bare::messages_per_second(&copy, topics, batch, bytes, length);
+        measure::pin(core.map(|_| 0))?;
+        rate
+    }
+
+    /// Posts per second, and all posts.
+    fn measure(&self, fleet: &mut Fleet, posters: &mut Posters) -> Result<(f64, u64)> {
+        let mut sends = Sends::default();
+        let before = posters.acknowledged;
+        let length = Duration::from_secs(self.seconds.into());
+        let start = Instant::now();
+        let mut from = None;
+        let mut second = 1;
+        while start.elapsed() < length {
+            if from.is_none() && start.elapsed() >= length / 5 {
+                posters.latency.reset();
+                from = Some((Instant::now(), posters.acknowledged));
+            }
+            if start.elapsed() >= Duration::from_secs(second) {
+                report::ticker(&format!("{second} s, {} posts", posters.acknowledged - before));
+                second += 1;
+            }
+            while posters.post(Instant::now(), &mut sends)? {}
+            for token in fleet.turn(Duration::from_millis(50), &sends)? {
+                posters.ready(token)?;
+            }
+        }
+        let (from, counted) = from.context("too short to count anything")?;
+        let rate = rounded(posters.acknowledged - counted) / from.elapsed().as_secs_f64();
+        let until = Instant::now() + ANSWERED_WITHIN;
+        while posters.waiting() > 0 {
+            ensure!(Instant::now() < until, "{} posts were not answered", posters.waiting());
+            for token in fleet.turn(Duration::from_millis(50), &sends)? {
+                posters.ready(token)?;
+            }
+        }
+        let acknowledged = posters.acknowledged - before;
+        ensure!(
+            acknowledged == u64::try_from(sends.len())?,
+            "{} sent, {acknowledged} acknowledged",
+            sends.len()
+        );
+        Ok((rate, acknowledged))
+    }
+}
+
+/// Makes the channels of some senders, of whom the first is number `first` of `people`.
+fn make_channels(
+    address: &str,
+    senders: &mut [Sender],
+    first: usize,
+    people: usize,
+    topics: usize,
+) -> Result<()> {
+    for (number, sender) in senders.iter_mut().enumerate() {
+        let number = first + number;
+        let mut api = Api::connect(address, &sender.token)?;
+        for topic in (number..topics).step_by(people) {
+            let body = serde_json::json!({ "name": format!("bench-{topic}") });
+            let made = api.call("/api/conversations.create", &body)?;
+            let id = made.pointer("/channel/id").and_then(serde_json::Value::as_str).context("channel")?;
+            sender.channels.push(id.to_owned());
+        }
+    }
+    Ok(())
+}
