@@ -38,7 +38,7 @@ pub(crate) fn check(binary: &Path, options: &Options) -> Result<Verdict> {
     tests
         .args(["test", "--workspace", "--test", "it", "--quiet", "--"])
         .args(["snapshot::", "realtime::", "people::", "threads::", "later::", "channels::", "content::"])
-        .args(["accounts::", "conversations::", "messages::", "rights::", "presence::"])
+        .args(["accounts::", "conversations::", "messages::", "rights::", "presence::", "files::"])
         .current_dir(paths::root())
         .env("PARLANCE_BIN", binary)
         .env("PARLANCE_RECORD", &folder)

@@ -77,6 +77,12 @@ impl App {
         })
     }
 
+    /// Where the server is reached, without a slash at its end.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        self.config.public_url.trim_end_matches('/')
+    }
+
     /// The method of this name.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&'static Method> {

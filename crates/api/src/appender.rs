@@ -172,13 +172,21 @@ pub struct Batcher {
     log: Box<dyn Log>,
     clock: Clock,
     committed: mpsc::Sender<Committed>,
+    site: String,
 }
 
 impl Batcher {
     /// Makes a batcher that writes to `log` and hands what was committed to `committed`, in commit order.
     #[must_use]
     pub fn new(log: Box<dyn Log>, clock: Clock, committed: mpsc::Sender<Committed>) -> Self {
-        Self { log, clock, committed }
+        Self { log, clock, committed, site: String::new() }
+    }
+
+    /// Addresses in events start with `site`, which has no slash at its end. Without it they start with a slash.
+    #[must_use]
+    pub fn reached_at(mut self, site: &str) -> Self {
+        site.clone_into(&mut self.site);
+        self
     }
 
     /// Takes batches until the queue is closed and empty, or the log fails.
@@ -231,7 +239,7 @@ impl Batcher {
         let mut records = Vec::new();
         let mut answers = Vec::with_capacity(items.len());
         for (item, outcome) in items.into_iter().zip(outcomes) {
-            records.extend(outcome.events.iter().map(|event| record(event, &item.context, at)));
+            records.extend(outcome.events.iter().map(|event| record(event, &item.context, at, &self.site)));
             answers.push((item.reply, outcome.result));
         }
         if !records.is_empty() && self.committed.try_send(Committed { records }).is_err() {

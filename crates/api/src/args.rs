@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::errors::Failure;
+use crate::{errors::Failure, uploads::Received};
 
 /// Largest body, bytes. What is longer is refused with `request_too_large`.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -30,6 +30,10 @@ pub struct Args {
     map: HashMap<String, Arg>,
     /// The `token` argument; JSON bodies cannot carry one.
     pub token: Option<String>,
+    /// A form's `content`, which may be bytes that are no text.
+    pub content: Option<Vec<u8>>,
+    /// A form's file, where a method takes one.
+    pub file: Option<Received>,
 }
 
 enum Arg {
@@ -113,12 +117,23 @@ impl Args {
         Ok(())
     }
 
-    fn add_form(&mut self, form: &[u8]) -> Result<(), Failure> {
+    /// Adds a form, or a query.
+    ///
+    /// # Errors
+    /// `invalid_form_data`.
+    pub fn add_form(&mut self, form: &[u8]) -> Result<(), Failure> {
         for pair in form.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |&byte| byte == b'=');
             let name = decode(halves.next().unwrap_or_default())?;
-            let value = decode(halves.next().unwrap_or_default())?;
-            self.add_field(name, value);
+            let value = decode_bytes(halves.next().unwrap_or_default());
+            if name == "content" {
+                self.content = Some(value.clone());
+                if let Ok(text) = String::from_utf8(value) {
+                    self.add_field(name, text);
+                }
+                continue;
+            }
+            self.add_field(name, text(value)?);
         }
         Ok(())
     }
@@ -141,7 +156,8 @@ impl Args {
         Ok(())
     }
 
-    fn add_field(&mut self, name: String, value: String) {
+    /// Adds one field of a form.
+    pub fn add_field(&mut self, name: String, value: String) {
         if name == "token" {
             self.token = Some(value.clone());
         }
@@ -327,8 +343,16 @@ fn check_charset(parameters: &str) -> Result<(), Failure> {
     }
 }
 
-/// Decodes one name or value of a form. A `%` that starts no pair of digits stands for itself.
 fn decode(raw: &[u8]) -> Result<String, Failure> {
+    text(decode_bytes(raw))
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|_| Failure::new("invalid_form_data"))
+}
+
+/// Decodes one name or value of a form. A `%` that starts no pair of digits stands for itself.
+fn decode_bytes(raw: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
     let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -346,5 +370,5 @@ fn decode(raw: &[u8]) -> Result<String, Failure> {
             other => text.push(*other),
         }
     }
-    String::from_utf8(text).map_err(|_| Failure::new("invalid_form_data"))
+    text
 }

@@ -1,5 +1,7 @@
 //! One call of a method: the checks in Slack's order, then the method, then the answer.
 
+mod form;
+
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::body::Body;
@@ -107,6 +109,12 @@ impl Cx {
         self.app.deps.store.as_ref()
     }
 
+    /// Where the server is reached, without a slash at its end: what addresses in answers start with.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        self.app.site()
+    }
+
     /// Now, microseconds since 1970.
     #[must_use]
     pub fn now_us(&self) -> i64 {
@@ -165,7 +173,7 @@ pub async fn call(app: Arc<App>, name: &str, request: Request<Body>) -> Response
 
 /// What the answer and the log line say of the caller.
 #[derive(Default)]
-struct Answered {
+pub(crate) struct Answered {
     workspace: Option<WorkspaceId>,
     user: Option<UserId>,
     scopes: Option<String>,
@@ -181,6 +189,10 @@ async fn checked(
     let (parts, body) = request.into_parts();
     let now = app.deps.clock.now_us();
     let query = parts.uri.query();
+    if method.takes_file && form::is_multipart(&parts.headers) {
+        let (args, caller) = form::read(&app, method, &parts, body, now, answer).await?;
+        return run(app, method, &parts, args, Some(caller), (now, trace)).await;
+    }
     let (args, caller) = match method.access {
         Access::Anyone => (Args::read(query, &parts.headers, body, &app.strangers_bodies).await, None),
         Access::Token { .. } => match Shown::in_headers(&parts.method, &parts.headers, &app.origins) {
@@ -202,9 +214,21 @@ async fn checked(
             },
         },
     };
+    run(app, method, &parts, args?, caller, (now, trace)).await
+}
+
+/// Does what was called.
+async fn run(
+    app: Arc<App>,
+    method: &'static Method,
+    parts: &http::request::Parts,
+    args: Args,
+    caller: Option<Caller>,
+    (now, trace): (model::Micros, TraceId),
+) -> Result<Reply, Failure> {
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let cx = Cx {
-        args: args?,
+        args,
         context: WriteContext { trace, accepted: now, origin: None },
         address: client_address(&parts.headers, peer, app.config.forwarded_hops),
         own_post: parts.method == http::Method::POST && app.origins.allow_request(&parts.headers),
@@ -216,7 +240,7 @@ async fn checked(
 }
 
 /// Who calls, and whether they may call this, now.
-async fn admit(
+pub(crate) async fn admit(
     app: &App,
     method: &'static Method,
     shown: &Shown,

@@ -95,7 +95,14 @@ pub fn put(cx: &Cx, object: &mut Object, found: &Found) -> Result<(), Failure> {
 /// # Errors
 /// `channel_not_found`.
 pub async fn target(cx: &Cx) -> Result<ChannelId, Failure> {
-    let text = cx.args.required("channel", "channel_not_found")?;
+    named(cx, &cx.args.required("channel", "channel_not_found")?).await
+}
+
+/// As [`target`], of a text.
+///
+/// # Errors
+/// `channel_not_found`.
+pub async fn named(cx: &Cx, text: &str) -> Result<ChannelId, Failure> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }

@@ -80,6 +80,17 @@ impl Content {
             blocks = Some(own_block(&as_markdown(&markdown))?);
             text = Some(markdown);
         }
+        Self::made_of(cx, text, blocks, attachments, metadata).await
+    }
+
+    /// What texts and blocks become: names linked, texts derived, cut to the limit.
+    async fn made_of(
+        cx: &Cx,
+        mut text: Option<String>,
+        mut blocks: Option<String>,
+        attachments: Option<String>,
+        metadata: Option<String>,
+    ) -> Result<Self, Failure> {
         let full = parse_mode(cx)? == Parse::Full;
         if let Some(plain) = text.take() {
             let names = full || cx.args.flag("link_names")?.unwrap_or(false);
@@ -111,6 +122,16 @@ impl Content {
             mentions: found.users,
             mentions_everyone: found.everyone,
         })
+    }
+
+    /// The content of the message that shares files: `initial_comment`, or `blocks`.
+    ///
+    /// # Errors
+    /// `invalid_blocks`, `invalid_blocks_format`, `msg_blocks_too_long`.
+    pub async fn of_file(cx: &Cx) -> Result<Self, Failure> {
+        let comment = cx.args.prose("initial_comment")?.filter(|text| !text.is_empty());
+        let blocks = if comment.is_some() { None } else { blocks(cx.args.json("blocks"))? };
+        Self::made_of(cx, comment, blocks, None, None).await
     }
 
     /// The content of an edit: with what `message` keeps, it mentions whom the whole mentions. Blocks that were

@@ -217,6 +217,10 @@ fn refusal_code(refusal: Refusal) -> &'static str {
         Refusal::CannotChangeUser => "not_admin",
         Refusal::ScheduledNotFound => "invalid_scheduled_message_id",
         Refusal::TooManyScheduled => "restricted_too_many",
+        Refusal::FileNotFound => "file_not_found",
+        Refusal::FileDeleted => "file_deleted",
+        Refusal::CantDeleteFile => "cant_delete_file",
+        Refusal::StorageFull => "storage_limit_reached",
         Refusal::JobNotFound => "job_not_found",
     }
 }

@@ -156,7 +156,7 @@ impl Web for Internal {
         let context = WriteContext::default();
         Ok(match read {
             EventsRead::Events { events, head } => EventsPage::Events {
-                events: events.iter().map(|event| record(event, &context, 0)).collect(),
+                events: events.iter().map(|event| record(event, &context, 0, self.app.site())).collect(),
                 head,
             },
             EventsRead::Reset { head } => EventsPage::Reset { head },

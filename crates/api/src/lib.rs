@@ -3,18 +3,22 @@
 //! The way of a message: `methods/chat_post_message.rs` → [`send`] → [`appender`] → [`record`] →
 //! [`publish`]. The way of a
 //! request before that: [`router`] → [`call`] ([`args`], [`auth`], limits) → [`methods`]. Other roles
-//! come in through [`internal`]; [`role`] says what the role needs.
+//! come in through [`internal`]; [`role`] says what the role needs. Files come in through [`uploads`] and go out through
+//! [`downloads`]; their bytes are in [`blobs`].
 
 pub mod accounts;
 pub mod app;
 pub mod appender;
 pub mod args;
 pub mod auth;
+pub mod blobs;
 pub mod call;
 pub mod channels;
 pub mod content;
 pub mod cursor;
+pub mod downloads;
 pub mod errors;
+pub mod file_kind;
 pub mod files;
 pub mod health;
 pub mod internal;
@@ -35,6 +39,8 @@ pub mod role;
 pub mod router;
 pub mod scopes;
 pub mod send;
+pub mod shares;
 pub mod sockets;
 pub mod tickets;
 pub mod tokens;
+pub mod uploads;

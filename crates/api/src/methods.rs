@@ -46,6 +46,13 @@ mod dnd_end_snooze;
 mod dnd_info;
 mod dnd_set_snooze;
 mod dnd_team_info;
+mod files_complete_upload_external;
+mod files_delete;
+mod files_get_upload_url_external;
+mod files_info;
+mod files_list;
+mod files_public_url;
+mod files_upload;
 mod parlance_invite_accept;
 mod parlance_invite_create;
 mod parlance_invite_info;
@@ -87,6 +94,8 @@ pub struct Method {
     pub tier: Tier,
     /// Who may call it.
     pub access: Access,
+    /// A form may bring a file along, of any length.
+    pub takes_file: bool,
     /// Does it.
     pub run: fn(Cx) -> Running,
 }
@@ -195,9 +204,20 @@ const INVITE: &[&str] = &[
 ];
 const REALTIME: &[&str] = &["rtm:stream", "client", "bot"];
 
+/// The one method whose form has a file in it.
+const fn takes_file(name: &str) -> bool {
+    matches!(name.as_bytes(), b"files.upload")
+}
+
 macro_rules! table {
     ($($name:literal $tier:ident $access:expr, $file:ident::$run:ident;)*) => {
-        &[$(Method { name: $name, tier: Tier::$tier, access: $access, run: |cx| Box::pin($file::$run(cx)) },)*]
+        &[$(Method {
+            name: $name,
+            tier: Tier::$tier,
+            access: $access,
+            takes_file: takes_file($name),
+            run: |cx| Box::pin($file::$run(cx)),
+        },)*]
     };
 }
 
@@ -244,6 +264,14 @@ pub static METHODS: &[Method] = table! {
     "dnd.info" T3 both(&["dnd:read"]), dnd_info::run;
     "dnd.setSnooze" T2 person(&["dnd:write"]), dnd_set_snooze::run;
     "dnd.teamInfo" T2 both(&["dnd:read"]), dnd_team_info::run;
+    "files.completeUploadExternal" T4 both(&["files:write"]), files_complete_upload_external::run;
+    "files.delete" T3 both(&["files:write"]), files_delete::run;
+    "files.getUploadURLExternal" T4 both(&["files:write"]), files_get_upload_url_external::run;
+    "files.info" T4 both(&["files:read"]), files_info::run;
+    "files.list" T3 both(&["files:read"]), files_list::run;
+    "files.revokePublicURL" T3 person(&["files:write"]), files_public_url::revoke;
+    "files.sharedPublicURL" T3 person(&["files:write"]), files_public_url::share;
+    "files.upload" T2 both(&["files:write"]), files_upload::run;
     "parlance.invite.accept" Unlimited ANYONE, parlance_invite_accept::run;
     "parlance.invite.create" T2 PERSON, parlance_invite_create::run;
     "parlance.invite.info" Unlimited ANYONE, parlance_invite_info::run;

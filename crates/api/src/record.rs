@@ -6,11 +6,11 @@ use rpc::{Audience, Effect, EventRecord};
 
 use crate::appender::WriteContext;
 
-/// Renders an event and says what it means to gateways. `committed` is when the store had it;
+/// Renders an event and says what it means to gateways. Addresses in it start with `site`. `committed` is when the store had it;
 /// for events read back from the store it is 0, as is what [`WriteContext::default`] says.
 #[must_use]
-pub fn record(event: &Event, context: &WriteContext, committed: Micros) -> EventRecord {
-    let rendered = wire::event::render(event);
+pub fn record(event: &Event, context: &WriteContext, committed: Micros, site: &str) -> EventRecord {
+    let rendered = wire::event::render(event, site);
     EventRecord {
         topic: event.topic,
         position: event.position,
@@ -47,6 +47,12 @@ fn effect(kind: &EventKind) -> Effect {
         | EventKind::GroupRenamed(_)
         | EventKind::PinAdded(_)
         | EventKind::PinRemoved(_)
+        | EventKind::FileShared { .. }
+        | EventKind::FileUnshared { .. }
+        | EventKind::FileChanged(_)
+        | EventKind::FilePublic { .. }
+        | EventKind::FileDeleted { .. }
+        | EventKind::FileCreated { .. }
         | EventKind::Opened { .. }
         | EventKind::Closed { .. }
         | EventKind::ThreadFollowed(_)

@@ -8,7 +8,7 @@ use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use store::Store;
 use tokio::{net::TcpListener, sync::Notify};
 
-use crate::{app::App, appender::Appender, publish::Journeys, router};
+use crate::{app::App, appender::Appender, blobs::Blobs, publish::Journeys, router};
 
 /// Which limits app tokens have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +34,8 @@ pub struct Config {
     pub http: HttpLimits,
     /// Proxies in front that append to `X-Forwarded-For`. 0: the header is ignored. Default 0.
     pub forwarded_hops: usize,
+    /// Limits of files.
+    pub files: FileLimits,
     /// Shown by `parlance.status`.
     pub version: &'static str,
 }
@@ -46,8 +48,24 @@ impl Default for Config {
             rate_limits: RateLimits::default(),
             http: HttpLimits::default(),
             forwarded_hops: 0,
+            files: FileLimits::default(),
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+}
+
+/// How much may be uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileLimits {
+    /// Largest file, bytes. Default 1 GiB.
+    pub bytes_max: u64,
+    /// All files of a workspace, bytes; 0: no limit. Default 0.
+    pub workspace_bytes_max: u64,
+}
+
+impl Default for FileLimits {
+    fn default() -> Self {
+        Self { bytes_max: 1 << 30, workspace_bytes_max: 0 }
     }
 }
 
@@ -70,6 +88,8 @@ pub struct Deps {
     pub journeys: Journeys,
     /// Told when a job was queued that may be due soon.
     pub jobs: Arc<Notify>,
+    /// The bytes of files.
+    pub blobs: Arc<Blobs>,
     /// Wall clock.
     pub clock: Clock,
     /// Where metrics are registered, and what `/metrics` shows.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     routing::{any, get},
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use rpc::Protocol;
 
-use crate::{app::App, call::call, files, sockets, tickets};
+use crate::{app::App, call::call, downloads, files, sockets, tickets, uploads};
 
 /// Everything that this role serves.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,6 +23,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/realtime/{*rest}", any(api))
         .route(tickets::OWN_PATH, any(own_socket))
         .route(tickets::RTM_PATH, any(rtm_socket))
+        .route("/files/upload/{capability}", any(upload))
+        .route("/files/public/{link}", any(public_file))
+        .route("/files/{*rest}", any(file))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -47,6 +50,26 @@ async fn own_socket(State(app): State<Arc<App>>, request: Request<Body>) -> Resp
 
 async fn rtm_socket(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
     sockets::upgrade(app, Protocol::Rtm, request).await
+}
+
+async fn upload(
+    State(app): State<Arc<App>>,
+    Path(capability): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    uploads::receive(app, &capability, request).await
+}
+
+async fn public_file(
+    State(app): State<Arc<App>>,
+    Path(link): Path<String>,
+    request: Request<Body>,
+) -> Response<Body> {
+    downloads::public(app, &link, request).await
+}
+
+async fn file(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    downloads::private(app, request).await
 }
 
 /// Ready: not draining, and a store is well.

@@ -102,9 +102,12 @@ pub async fn send(
 /// # Errors
 /// `no_text`.
 pub fn draft(sender: Sender, post: Post) -> Result<Draft, Failure> {
-    if post.content.is_empty() {
-        return Err("no_text".into());
-    }
+    if post.content.is_empty() { Err("no_text".into()) } else { Ok(draft_with_files(sender, post)) }
+}
+
+/// As [`draft`], of a message that has files: it needs nothing else.
+#[must_use]
+pub fn draft_with_files(sender: Sender, post: Post) -> Draft {
     let subtype = if post.me {
         Some(Subtype::Me)
     } else if !post.face.is_own() {
@@ -115,7 +118,7 @@ pub fn draft(sender: Sender, post: Post) -> Result<Draft, Failure> {
         None
     };
     let filled = |part: Option<String>| part.filter(|json| !json.is_empty());
-    Ok(Draft {
+    Draft {
         channel: post.channel,
         author: sender.user,
         bot: sender.bot.map(|(id, app)| Bot {
@@ -135,7 +138,7 @@ pub fn draft(sender: Sender, post: Post) -> Result<Draft, Failure> {
         broadcast: post.broadcast && post.thread.is_some(),
         mentions: post.content.mentions,
         mentions_everyone: post.content.mentions_everyone,
-    })
+    }
 }
 
 /// Reads a `client_msg_id`.

@@ -1,7 +1,7 @@
 //! What each kind of job does.
 
 use async_trait::async_trait;
-use model::{ChannelId, ScheduledId, UserId};
+use model::{ChannelId, FileId, Image, ScheduledId, UserId, WorkspaceId};
 use serde::Deserialize;
 use store::{Done, Job, Refusal, Write, WriteKind, job_kinds};
 use tracing::warn;
@@ -14,6 +14,40 @@ pub trait Writer: Send + Sync {
     /// # Errors
     /// [`WriteFailed`].
     async fn write(&self, write: Write) -> Result<Done, WriteFailed>;
+}
+
+/// The bytes of files.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Takes everything of a file away. That there is nothing is well.
+    ///
+    /// # Errors
+    /// Why it may succeed later.
+    async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), String>;
+
+    /// Makes the thumbnails of a picture, if they are still to be made.
+    ///
+    /// # Errors
+    /// Why it may succeed later.
+    async fn picture(&self, workspace: WorkspaceId, file: FileId) -> Result<Option<Picture>, String>;
+}
+
+/// What was found out about a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// What it is like; `None`: it cannot be read.
+    pub image: Option<Image>,
+    /// The conversations that have it.
+    pub channels: Vec<ChannelId>,
+}
+
+/// What handlers work with.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// Writes.
+    pub writer: &'a dyn Writer,
+    /// Bytes of files.
+    pub files: &'a dyn Files,
 }
 
 /// Why a write had no effect, or an unknown one.
@@ -45,13 +79,18 @@ struct PostScheduled {
 }
 
 #[derive(Deserialize)]
+struct OfFile {
+    file: u64,
+}
+
+#[derive(Deserialize)]
 struct ExpireStatus {
     user: u64,
     expiration: i64,
 }
 
 /// Does a job.
-pub async fn handle(writer: &dyn Writer, job: &Job) -> Outcome {
+pub async fn handle(ports: Ports<'_>, job: &Job) -> Outcome {
     let kind = match job.kind.as_str() {
         job_kinds::POST_SCHEDULED => {
             serde_json::from_str(&job.payload).map(|PostScheduled { id, channel }| WriteKind::PostScheduled {
@@ -64,13 +103,22 @@ pub async fn handle(writer: &dyn Writer, job: &Job) -> Outcome {
                 WriteKind::ExpireStatus { user: UserId::from_raw(user), expiration }
             })
         }
+        job_kinds::EXPIRE_UPLOAD => {
+            return of_file(job, async |file| expire_upload(ports, job, file).await).await;
+        }
+        job_kinds::MAKE_THUMBNAILS => {
+            return of_file(job, async |file| make_thumbnails(ports, job, file).await).await;
+        }
+        job_kinds::DELETE_BYTES => {
+            return of_file(job, async |file| delete_bytes(ports, job, file).await).await;
+        }
         kind => return Outcome::Never(format!("this program knows no job {kind}")),
     };
     let kind = match kind {
         Ok(kind) => kind,
         Err(error) => return Outcome::Never(format!("the payload cannot be read: {error}")),
     };
-    match writer.write(Write { workspace: job.workspace, kind }).await {
+    match ports.writer.write(Write { workspace: job.workspace, kind }).await {
         Ok(Done::Scheduled(Ok(_))) => Outcome::Gone,
         Ok(Done::Scheduled(Err(refusal))) => {
             warn!(workspace = %job.workspace, job = %job.id, %refusal, "a scheduled message could not be posted any more");
@@ -81,5 +129,50 @@ pub async fn handle(writer: &dyn Writer, job: &Job) -> Outcome {
         Err(WriteFailed::Refused(Refusal::ScheduledNotFound)) => Outcome::Done,
         Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
         Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
+    }
+}
+
+/// Does a job about a file.
+async fn of_file(job: &Job, run: impl AsyncFnOnce(FileId) -> Outcome) -> Outcome {
+    match serde_json::from_str(&job.payload) {
+        Ok(OfFile { file }) => run(FileId::from_raw(file)).await,
+        Err(error) => Outcome::Never(format!("the payload cannot be read: {error}")),
+    }
+}
+
+/// Forgets an upload that was not completed in time, first its row, then its bytes: killed in between, it runs again.
+async fn expire_upload(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
+    let write = Write { workspace: job.workspace, kind: WriteKind::ExpireUpload { file } };
+    match ports.writer.write(write).await {
+        Ok(_) => delete_bytes(ports, job, file).await,
+        // It was completed meanwhile.
+        Err(WriteFailed::Refused(Refusal::FileNotFound)) => Outcome::Done,
+        Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
+        Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
+    }
+}
+
+/// Makes thumbnails, and notes what the picture is like. Of a file that was deleted meanwhile nothing stays.
+async fn make_thumbnails(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
+    let Picture { image, channels } = match ports.files.picture(job.workspace, file).await {
+        Ok(Some(picture)) => picture,
+        Ok(None) => return Outcome::Done,
+        Err(reason) => return Outcome::Again(reason),
+    };
+    let kind = WriteKind::SetImage { file, image, channels };
+    match ports.writer.write(Write { workspace: job.workspace, kind }).await {
+        Ok(_) => Outcome::Done,
+        Err(WriteFailed::Refused(Refusal::FileDeleted | Refusal::FileNotFound)) => {
+            delete_bytes(ports, job, file).await
+        }
+        Err(WriteFailed::Refused(refusal)) => Outcome::Again(refusal.to_string()),
+        Err(WriteFailed::Later(reason)) => Outcome::Again(reason),
+    }
+}
+
+async fn delete_bytes(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
+    match ports.files.delete_all(job.workspace, file).await {
+        Ok(()) => Outcome::Done,
+        Err(reason) => Outcome::Again(reason),
     }
 }

@@ -11,5 +11,5 @@ pub mod handlers;
 pub mod metrics;
 pub mod runner;
 
-pub use handlers::{WriteFailed, Writer};
+pub use handlers::{Files, Picture, WriteFailed, Writer};
 pub use runner::{Config, Deps, run};

@@ -12,7 +12,7 @@ use tracing::{error, warn};
 
 use crate::{
     attempt::Patience,
-    handlers::{Outcome, WriteFailed, Writer, handle},
+    handlers::{Files, Outcome, Ports, WriteFailed, Writer, handle},
     metrics::JobsMetrics,
 };
 
@@ -49,6 +49,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// The shard's writes.
     pub writer: Arc<dyn Writer>,
+    /// The bytes of files.
+    pub files: Arc<dyn Files>,
     /// Told when a job was queued.
     pub queued: Arc<Notify>,
     /// Wall clock: jobs are due by it.
@@ -102,7 +104,7 @@ async fn one(config: &Config, deps: &Deps, mut job: Job) {
     deps.metrics.late_ms.set(now.saturating_sub(job.run_at) / 1_000);
     job.tries += 1;
     deps.metrics.running.inc();
-    let outcome = handle(&*deps.writer, &job).await;
+    let outcome = handle(Ports { writer: &*deps.writer, files: &*deps.files }, &job).await;
     deps.metrics.running.dec();
     let end = match outcome {
         Outcome::Gone => {

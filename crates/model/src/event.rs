@@ -1,6 +1,8 @@
 //! Events: the durable changes of a topic.
 
-use crate::{Channel, ChannelId, Message, Micros, Position, Replies, Seq, Topic, Ts, User, UserId};
+use crate::{
+    Channel, ChannelId, File, FileId, Message, Micros, Position, Replies, Seq, Topic, Ts, User, UserId,
+};
 
 /// One durable change of a topic.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +110,42 @@ pub enum EventKind {
     PinAdded(Box<PinChange>),
     /// A pin was taken off. Channel topic.
     PinRemoved(Box<PinChange>),
+    /// A file was shared in the channel. Channel topic.
+    FileShared {
+        /// Which.
+        file: FileId,
+        /// Who shared it.
+        user: UserId,
+    },
+    /// A message with a file was deleted. Channel topic.
+    FileUnshared {
+        /// Which.
+        file: FileId,
+        /// Who deleted the message.
+        user: UserId,
+    },
+    /// Something of a file is another: its thumbnails are there, say. Topic of each channel that has it; of its owner
+    /// when none has.
+    FileChanged(Box<File>),
+    /// A file has a public link now. Topics as of a change.
+    FilePublic {
+        /// Which.
+        file: FileId,
+        /// Who made the link.
+        user: UserId,
+    },
+    /// A file was deleted. Topics as of a change.
+    FileDeleted {
+        /// Which.
+        file: FileId,
+    },
+    /// The person uploaded a file. User topic.
+    FileCreated {
+        /// Which.
+        file: FileId,
+        /// Who.
+        user: UserId,
+    },
     /// The person is in the conversation now (joined, was invited, opened a DM). User topic.
     Joined {
         /// The conversation.

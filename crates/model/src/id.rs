@@ -99,6 +99,10 @@ id! {
 }
 
 id! {
+    /// A file, `F…`.
+    FileId, 'F'
+}
+id! {
     /// A message that is to be posted later, `Q…`.
     ScheduledId, 'Q'
 }

@@ -1,10 +1,12 @@
 //! Ids, positions, messages and events: values without I/O, async, clock or wire format.
 //!
 //! Reading order: [`id`], [`position`], [`text`], [`principal`], [`user`], [`team_preferences`], [`channel`],
+//! [`file`],
 //! [`message`], [`event`].
 
 pub mod channel;
 pub mod event;
+pub mod file;
 pub mod id;
 pub mod message;
 pub mod node;
@@ -18,9 +20,10 @@ pub use channel::{Channel, ChannelKind, ChannelName, Described, Membership, Name
 pub use event::{
     Event, EventKind, Head, Parent, PinChange, ReactionChange, Subscription, UserPart, WriteTimes,
 };
+pub use file::{File, Format, Image, Share, Thumbnail};
 pub use id::{
-    AppId, BotId, ChannelId, IdError, JobId, ScheduledId, SessionId, Topic, TopicId, TopicKind, UserId,
-    WorkspaceId,
+    AppId, BotId, ChannelId, FileId, IdError, JobId, ScheduledId, SessionId, Topic, TopicId, TopicKind,
+    UserId, WorkspaceId,
 };
 pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
 pub use node::{Epoch, NodeId, SlotName, TraceId};

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{AppId, BotId, ChannelId, MessageText, Ts, UserId};
+use crate::{AppId, BotId, ChannelId, File, MessageText, Ts, UserId};
 
 /// The sender's idempotency key: a UUID, in lower case. One key, one message, for ever.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +75,8 @@ pub enum Subtype {
     ConvertedToPrivate,
     /// The channel is open to everybody from here on.
     ConvertedToPublic,
+    /// It brought files along.
+    FileShare,
     /// The parent of a thread was deleted and its replies remain.
     Tombstone,
 }
@@ -173,6 +175,8 @@ pub struct Message {
     pub attachments: Option<String>,
     /// Metadata, a JSON object as text.
     pub metadata: Option<String>,
+    /// Files, as they are now.
+    pub files: Vec<File>,
     /// Idempotency key.
     pub client_msg_id: Option<ClientMsgId>,
     /// The thread it belongs to: its own ts for a parent that has or had replies.

@@ -47,6 +47,9 @@ enum Command {
     /// Print the methods of the API as JSON: names, and scopes that tokens need
     #[command(hide = true)]
     Methods,
+    /// Work that the server has done in processes of their own
+    #[command(hide = true)]
+    Worker(Worker),
     /// Show or check the configuration
     Config(ConfigCommand),
 }
@@ -202,6 +205,18 @@ struct Jobs {
 }
 
 #[derive(Debug, Args)]
+struct Worker {
+    #[command(subcommand)]
+    what: WorkerWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkerWhat {
+    /// Make thumbnails of the picture on standard input
+    Thumbnails,
+}
+
+#[derive(Debug, Args)]
 struct ConfigCommand {
     #[command(flatten)]
     source: Source,
@@ -234,6 +249,7 @@ impl Cli {
             Command::Jobs(command) => command.run(),
             Command::Bench(command) => command.run(),
             Command::Methods => methods(),
+            Command::Worker(worker) => worker.run(),
             Command::Config(command) => command.run(),
         };
         match result {
@@ -444,6 +460,14 @@ impl Bench {
             say(&bench::report::table(&figures))
         }
         Ok(())
+    }
+}
+
+impl Worker {
+    fn run(&self) -> anyhow::Result<()> {
+        match self.what {
+            WorkerWhat::Thumbnails => pictures::worker::thumbnails(),
+        }
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Who is active.
     pub presence: Presence,
+    /// Files that people upload.
+    pub files: Files,
     /// Seconds that a drain may take, goodbyes to all sockets included.
     pub drain_s: u64,
 }
@@ -175,6 +177,25 @@ pub struct Presence {
     pub away_after_s: u64,
 }
 
+/// Files that people upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Files {
+    /// Directory of their bytes. Empty: `files` in the data directory. Several processes on one database share one.
+    pub directory: String,
+    /// Largest file, bytes.
+    pub bytes_max: u64,
+    /// All files of a workspace, bytes. 0: no limit.
+    pub workspace_bytes_max: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        let api::role::FileLimits { bytes_max, workspace_bytes_max } = api::role::FileLimits::default();
+        Self { directory: String::new(), bytes_max, workspace_bytes_max }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -192,6 +213,7 @@ impl Default for Config {
             http: Http::default(),
             gateway: Gateway::default(),
             presence: Presence::default(),
+            files: Files::default(),
             drain_s: 10,
         }
     }
@@ -332,8 +354,25 @@ impl Config {
             "presence.away_after_s: 1 to 86400, got {}",
             self.presence.away_after_s
         );
+        // Numbers in TOML have 63 bits.
+        ensure!(
+            (1..=1 << 40).contains(&self.files.bytes_max),
+            "files.bytes_max: 1 to {} (1 TiB), got {}",
+            1u64 << 40,
+            self.files.bytes_max
+        );
         ensure!(self.drain_s <= 3_600, "drain_s: at most 3600, got {}", self.drain_s);
         Ok(())
+    }
+
+    /// Where the bytes of files are.
+    #[must_use]
+    pub fn files_directory(&self) -> std::path::PathBuf {
+        if self.files.directory.is_empty() {
+            Path::new(&self.data).join("files")
+        } else {
+            self.files.directory.clone().into()
+        }
     }
 
     fn check_shards(&self) -> anyhow::Result<()> {

@@ -5,20 +5,23 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use api::{
     appender::{Appender, Batcher, WriteContext, WriteError},
+    blobs::Blobs,
     publish::{BATCHES_MAX, Journeys, Publisher},
 };
 use async_trait::async_trait;
 use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
-use model::NodeId;
+use model::{FileId, NodeId, WorkspaceId};
+use pictures::{PictureError, Workers};
 use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Presence, Web};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
+use store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Handle,
     sync::mpsc,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     cli::say,
@@ -155,8 +158,15 @@ impl Node {
         let publisher =
             Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
         let queued = Arc::new(tokio::sync::Notify::new());
-        run_jobs(&shards, &appender, &queued, (&clock, &metrics), &front);
-        write_paths(shards.into_iter().zip(items), publisher, &clock, &back)?;
+        let blobs = open_blobs(config, &front)?;
+        let files: Arc<dyn jobs::Files> = Arc::new(JobFiles {
+            blobs: Arc::clone(&blobs),
+            store: Arc::clone(&store),
+            workers: Workers::default(),
+        });
+        run_jobs(&shards, &appender, &files, &queued, (&clock, &metrics), &front);
+        let site = public_url(config, &url);
+        write_paths(shards.into_iter().zip(items), publisher, &clock, &site, &back)?;
 
         let deps = api::role::Deps {
             node,
@@ -167,6 +177,7 @@ impl Node {
             adopt: Some(gateway.adopt()),
             journeys,
             jobs: Arc::clone(&queued),
+            blobs,
             clock: clock.clone(),
             metrics,
         };
@@ -218,6 +229,22 @@ impl Node {
             error!("some tasks did not end, stopping anyway");
         }
     }
+}
+
+/// The directory of files. What interrupted uploads left there is taken away beside the rest.
+fn open_blobs(config: &Config, tasks: &Tasks) -> anyhow::Result<Arc<Blobs>> {
+    let directory = config.files_directory();
+    let opened = Blobs::open(&directory);
+    let blobs = Arc::new(opened.with_context(|| format!("files.directory: {}", directory.display()))?);
+    let swept = Arc::clone(&blobs);
+    tasks.spawn("files sweep", OnEnd::Ignore, async move {
+        match swept.sweep().await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "leftovers of interrupted uploads were taken away"),
+            Err(error) => warn!(%error, "leftovers of interrupted uploads could not be looked for"),
+        }
+    });
+    Ok(blobs)
 }
 
 fn listen(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
@@ -337,10 +364,50 @@ impl jobs::Writer for JobWriter {
     }
 }
 
+/// The bytes of files, for jobs.
+struct JobFiles {
+    blobs: Arc<Blobs>,
+    store: Arc<dyn Store>,
+    workers: Workers,
+}
+
+#[async_trait]
+impl jobs::Files for JobFiles {
+    async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), String> {
+        self.blobs.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
+    }
+
+    async fn picture(&self, workspace: WorkspaceId, file: FileId) -> Result<Option<jobs::Picture>, String> {
+        let known = self.store.file(workspace, file, None).await.map_err(|failed| failed.to_string())?;
+        let Some(known) = known.filter(|known| known.thumbnails_pending && !known.file.deleted) else {
+            return Ok(None);
+        };
+        let Some(blob) = &known.blob else { return Ok(None) };
+        let channels = api::shares::places(&known.shares);
+        let bytes = self.blobs.read((workspace, file, blob), 0..known.file.size).await;
+        let bytes = bytes.map_err(|failed| failed.to_string())?;
+        let made = match self.workers.thumbnails(bytes).await {
+            Ok(made) => made,
+            Err(PictureError::Broken(reason)) => {
+                info!(%file, reason, "a picture gets no thumbnails");
+                return Ok(Some(jobs::Picture { image: None, channels }));
+            }
+            Err(failed) => return Err(failed.to_string()),
+        };
+        for (thumbnail, part) in made.image.thumbnails.iter().zip(made.parts) {
+            let whole = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(part)]);
+            let written = self.blobs.write((workspace, file, &thumbnail.blob()), whole, u64::MAX).await;
+            written.map_err(|failed| failed.to_string())?;
+        }
+        Ok(Some(jobs::Picture { image: Some(made.image), channels }))
+    }
+}
+
 /// The queue of each shard has a runner of its own.
 fn run_jobs(
     shards: &[OpenedShard],
     appender: &Appender,
+    files: &Arc<dyn jobs::Files>,
     queued: &Arc<tokio::sync::Notify>,
     (clock, metrics): (&Clock, &Metrics),
     tasks: &Tasks,
@@ -350,6 +417,7 @@ fn run_jobs(
         let deps = jobs::Deps {
             store: Arc::clone(&shard.store),
             writer: Arc::new(JobWriter(appender.clone())),
+            files: Arc::clone(files),
             queued: Arc::clone(queued),
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -363,12 +431,14 @@ fn write_paths(
     shards: impl Iterator<Item = (OpenedShard, mpsc::Receiver<api::appender::Item>)>,
     publisher: Publisher,
     clock: &Clock,
+    site: &str,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let (committed, batches) = mpsc::channel(BATCHES_MAX);
     let publisher = Arc::new(publisher);
     for (OpenedShard { log, store }, items) in shards {
-        write_path(Batcher::new(log, clock.clone(), committed.clone()), items, tasks)?;
+        let batcher = Batcher::new(log, clock.clone(), committed.clone()).reached_at(site);
+        write_path(batcher, items, tasks)?;
         let sweep = Arc::clone(&publisher).sweep(store.sweep(), tasks.drain().clone());
         tasks.spawn("sweep", OnEnd::Stop, sweep);
     }
@@ -432,6 +502,10 @@ fn api_config(config: &Config, url: &str) -> api::role::Config {
             ..HttpLimits::default()
         },
         forwarded_hops: config.http.forwarded_hops,
+        files: api::role::FileLimits {
+            bytes_max: config.files.bytes_max,
+            workspace_bytes_max: config.files.workspace_bytes_max,
+        },
         version: env!("CARGO_PKG_VERSION"),
     }
 }

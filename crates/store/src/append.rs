@@ -7,6 +7,7 @@
 mod accounts;
 mod changes;
 mod channels;
+pub(crate) mod files;
 pub(crate) mod jobs;
 mod marks;
 mod membership;
@@ -143,6 +144,20 @@ fn topics_of(item: &Write) -> Vec<Topic> {
         WriteKind::SetPreferences { user: who, .. } | WriteKind::SetPresence { user: who, .. } => {
             vec![user(*who)]
         }
+        WriteKind::CompleteUpload { by, shares, .. } => {
+            let followers = shares.iter().filter(|draft| draft.thread.is_some());
+            let followers = followers.flat_map(|draft| draft.mentions.iter().map(|who| user(*who)));
+            let channels = shares.iter().map(|draft| channel(draft.channel));
+            channels.chain(followers).chain([user(by.user), workspace_topic(workspace)]).collect()
+        }
+        WriteKind::SetImage { channels, .. }
+        | WriteKind::SetPublicLink { channels, .. }
+        | WriteKind::DeleteFile { channels, .. } => {
+            channels.iter().map(|id| channel(*id)).chain([workspace_topic(workspace)]).collect()
+        }
+        WriteKind::BeginUpload(_) | WriteKind::StoreUpload(_) | WriteKind::ExpireUpload { .. } => {
+            vec![workspace_topic(workspace)]
+        }
         WriteKind::CreateWorkspace { .. }
         | WriteKind::AddPerson(_)
         | WriteKind::AddBot { .. }
@@ -258,6 +273,17 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
             scheduled::unschedule(batch, workspace, id, channel, by).await
         }
         WriteKind::PostScheduled { id, .. } => scheduled::post(batch, workspace, id).await,
+        WriteKind::BeginUpload(upload) => files::begin(batch, workspace, *upload).await,
+        WriteKind::StoreUpload(upload) => files::store(batch, workspace, *upload).await,
+        WriteKind::CompleteUpload { by, files, shares, public_without_membership } => {
+            files::complete(batch, workspace, by, files, shares, public_without_membership).await
+        }
+        WriteKind::ExpireUpload { file } => files::expire(batch, workspace, file).await,
+        WriteKind::SetImage { file, image, .. } => files::set_image(batch, workspace, file, image).await,
+        WriteKind::SetPublicLink { file, by, secret, .. } => {
+            files::set_public_link(batch, workspace, file, by, secret).await
+        }
+        WriteKind::DeleteFile { file, by, job, .. } => files::delete(batch, workspace, file, by, job).await,
         WriteKind::Enqueue(job) => {
             jobs::put(batch, workspace, job).await?;
             Ok(Done::Ok)
@@ -375,6 +401,16 @@ fn event_row(event: &Event) -> Vec<Value> {
         }
         EventKind::PinRemoved(change) => {
             (Kind::PinRemoved, change.message.ts.to_value(), change.user.to_value(), none())
+        }
+        EventKind::FileShared { file, user } => (Kind::FileShared, file.to_value(), user.to_value(), none()),
+        EventKind::FileUnshared { file, user } => {
+            (Kind::FileUnshared, file.to_value(), user.to_value(), none())
+        }
+        EventKind::FileChanged(file) => (Kind::FileChanged, file.id.to_value(), Value::Null, none()),
+        EventKind::FilePublic { file, user } => (Kind::FilePublic, file.to_value(), user.to_value(), none()),
+        EventKind::FileDeleted { file } => (Kind::FileDeleted, file.to_value(), Value::Null, none()),
+        EventKind::FileCreated { file, user } => {
+            (Kind::FileCreated, file.to_value(), user.to_value(), none())
         }
         EventKind::Opened { channel, .. } => (Kind::Opened, channel.to_value(), Value::Null, none()),
         EventKind::Closed { channel, .. } => (Kind::Closed, channel.to_value(), Value::Null, none()),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     StoreError,
+    rows::files::State as FileState,
     tx::{FromValue, ToValue, Value},
 };
 
@@ -34,6 +35,16 @@ coded!(Who { Who::Everyone = 0, Who::Admins = 1, Who::Owners = 2 });
 coded!(Role { Role::Member = 1, Role::Admin = 2, Role::Owner = 3, Role::PrimaryOwner = 4 });
 coded!(Credential { Credential::Bot = 1, Credential::User = 2, Credential::App = 3, Credential::Session = 4 });
 
+coded!(FileState {
+    FileState::Announced = 1,
+    FileState::Stored = 2,
+    FileState::Complete = 3,
+    FileState::Deleted = 4,
+});
+
+/// `thumbnails` of a file whose thumbnails are still to be made. 0: none are wanted, 2: made, 3: cannot be made.
+pub(crate) const THUMBNAILS_PENDING: i64 = 1;
+
 /// Kind of an event's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -49,6 +60,12 @@ pub(crate) enum Kind {
     GroupRenamed,
     PinAdded,
     PinRemoved,
+    FileShared,
+    FileUnshared,
+    FileChanged,
+    FilePublic,
+    FileDeleted,
+    FileCreated,
     Joined,
     Left,
     Marked,
@@ -99,6 +116,12 @@ coded!(Kind {
     Kind::ChannelRenamed = 45,
     Kind::ChannelConvertedToPrivate = 46,
     Kind::TeamPreferenceChanged = 47,
+    Kind::FileShared = 60,
+    Kind::FileUnshared = 61,
+    Kind::FileChanged = 62,
+    Kind::FilePublic = 63,
+    Kind::FileDeleted = 64,
+    Kind::FileCreated = 65,
 });
 
 /// What an event's row holds beyond its reference, by kind; absent keys do not apply.
@@ -161,6 +184,7 @@ pub(crate) fn subtype_columns(subtype: Option<&Subtype>) -> (Value, Value) {
         Some(Subtype::ChannelName { old, new }) => (11, Some(format!("{old}/{new}"))),
         Some(Subtype::ConvertedToPrivate) => (12, None),
         Some(Subtype::ConvertedToPublic) => (13, None),
+        Some(Subtype::FileShare) => (20, None),
     };
     (Value::Int(code), text.to_value())
 }
@@ -188,6 +212,7 @@ pub(crate) fn subtype(code: Option<i64>, text: Option<String>) -> Result<Option<
         }
         Some(12) => Subtype::ConvertedToPrivate,
         Some(13) => Subtype::ConvertedToPublic,
+        Some(20) => Subtype::FileShare,
         Some(_) => return Err(StoreError::Corrupt { what: "message subtype" }),
     }))
 }

@@ -224,6 +224,18 @@ pub enum Refusal {
     /// Too many messages are scheduled for the channel around that time ([`crate::SCHEDULED_MAX`]).
     #[error("too many scheduled messages")]
     TooManyScheduled,
+    /// No such file or upload, or the actor may not know of it.
+    #[error("no such file")]
+    FileNotFound,
+    /// The file was deleted.
+    #[error("the file was deleted")]
+    FileDeleted,
+    /// The file is not the actor's.
+    #[error("may not delete this file")]
+    CantDeleteFile,
+    /// The workspace's files have no more room.
+    #[error("the workspace has no more room for files")]
+    StorageFull,
     /// No such job, or somebody else runs it.
     #[error("no such job")]
     JobNotFound,

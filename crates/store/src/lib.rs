@@ -25,7 +25,11 @@ pub mod write;
 
 /// The kinds of jobs that writes of this crate queue.
 pub mod job_kinds {
-    pub use crate::append::{people::EXPIRE_STATUS, scheduled::POST_SCHEDULED};
+    pub use crate::append::{
+        files::{DELETE_BYTES, EXPIRE_UPLOAD, MAKE_THUMBNAILS},
+        people::EXPIRE_STATUS,
+        scheduled::POST_SCHEDULED,
+    };
 }
 
 pub use data_dir::DataDir;

@@ -12,6 +12,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_messaging.sql"),
     include_str!("../migrations/0005_rights.sql"),
     include_str!("../migrations/0006_presence.sql"),
+    include_str!("../migrations/0007_files.sql"),
 ];
 
 /// What an applied migration is known by.

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod channels;
 pub(crate) mod events;
+pub(crate) mod files;
 pub(crate) mod jobs;
 pub(crate) mod messages;
 pub(crate) mod people;
@@ -215,6 +216,31 @@ macro_rules! implement_store {
                 query: crate::ScheduledQuery,
             ) -> Result<Vec<crate::Scheduled>, StoreError> {
                 $read!(self, query::jobs::scheduled, workspace, user, &query)
+            }
+            async fn upload(
+                &self,
+                workspace: WorkspaceId,
+                file: model::FileId,
+                secret: SecretHash,
+                now: Micros,
+            ) -> Result<Option<crate::Upload>, StoreError> {
+                $read!(self, query::files::upload, workspace, file, secret, now)
+            }
+            async fn file(
+                &self,
+                workspace: WorkspaceId,
+                file: model::FileId,
+                viewer: Option<UserId>,
+            ) -> Result<Option<crate::FileRead>, StoreError> {
+                $read!(self, query::files::one, workspace, file, viewer)
+            }
+            async fn files(
+                &self,
+                workspace: WorkspaceId,
+                viewer: UserId,
+                query: crate::FilesQuery,
+            ) -> Result<crate::FilesPage, StoreError> {
+                $read!(self, query::files::list, workspace, viewer, &query)
             }
             async fn due_jobs(&self, now: Micros, limit: u32) -> Result<Vec<crate::Job>, StoreError> {
                 $read!(self, query::jobs::due, now, limit)

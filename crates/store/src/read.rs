@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use model::{
-    BotId, Channel, ChannelId, ChannelKind, CredentialId, Event, Head, HeadRead, JobId, Membership, Message,
-    MessageText, Micros, Position, Principal, ScheduledId, Subscription, TeamPreferences, Topic, TopicId, Ts,
-    User, UserId, Workspace, WorkspaceId,
+    BotId, Channel, ChannelId, ChannelKind, CredentialId, Event, File, FileId, Head, HeadRead, JobId,
+    Membership, Message, MessageText, Micros, Position, Principal, ScheduledId, Share, Subscription,
+    TeamPreferences, Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
 };
 
 use crate::{SecretHash, StoreError};
@@ -184,6 +184,30 @@ pub trait Store: Send + Sync {
         user: UserId,
         query: ScheduledQuery,
     ) -> Result<Vec<Scheduled>, StoreError>;
+
+    /// An upload that may still come, by its capability; `None`: there is none, or it is too late.
+    async fn upload(
+        &self,
+        workspace: WorkspaceId,
+        file: FileId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Option<Upload>, StoreError>;
+    /// A complete or deleted file, with the messages that have it. With a viewer: only what they may see, and `None` if
+    /// they may not see the file.
+    async fn file(
+        &self,
+        workspace: WorkspaceId,
+        file: FileId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<FileRead>, StoreError>;
+    /// Files that the viewer may see, the newest first.
+    async fn files(
+        &self,
+        workspace: WorkspaceId,
+        viewer: UserId,
+        query: FilesQuery,
+    ) -> Result<FilesPage, StoreError>;
 
     /// Jobs of this shard that are due at `now`, the most overdue first.
     async fn due_jobs(&self, now: Micros, limit: u32) -> Result<Vec<Job>, StoreError>;
@@ -420,6 +444,80 @@ pub struct Scheduled {
     pub created: Micros,
     /// Its text.
     pub text: MessageText,
+}
+
+/// An upload that was announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The file's name.
+    pub name: String,
+    /// Its type, if it is a snippet.
+    pub filetype: String,
+    /// It is a snippet.
+    pub snippet: bool,
+    /// Bytes that were announced.
+    pub length: u64,
+    /// Name of the bytes that came before.
+    pub blob: Option<String>,
+}
+
+/// A file and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRead {
+    /// The file.
+    pub file: File,
+    /// Name of its bytes below its folder.
+    pub blob: Option<String>,
+    /// Hash of its bytes.
+    pub sha256: Option<[u8; 32]>,
+    /// Thumbnails are wanted and neither made nor given up.
+    pub thumbnails_pending: bool,
+    /// The messages that have it, the oldest first.
+    pub shares: Vec<Share>,
+}
+
+/// Which files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilesQuery {
+    /// Only this person's.
+    pub user: Option<UserId>,
+    /// Only those of this channel.
+    pub channel: Option<ChannelId>,
+    /// Not before this.
+    pub oldest: Micros,
+    /// Not after this.
+    pub latest: Micros,
+    /// Only these.
+    pub types: FileTypes,
+    /// After so many.
+    pub skip: u32,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Types of files, one or several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set")]
+pub struct FileTypes {
+    /// Every type.
+    pub all: bool,
+    /// Snippets.
+    pub snippets: bool,
+    /// Pictures.
+    pub images: bool,
+    /// Archives.
+    pub archives: bool,
+    /// PDF.
+    pub pdfs: bool,
+}
+
+/// A page of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesPage {
+    /// The files, with the messages that have them.
+    pub files: Vec<(File, Vec<Share>)>,
+    /// How many there are in all.
+    pub total: u64,
 }
 
 /// A job in the queue.

@@ -1,5 +1,7 @@
 //! Rows of messages, channels and users, read the same way by the decisions and by the reads.
 
+pub(crate) mod files;
+
 use std::collections::BTreeSet;
 
 use model::{
@@ -24,12 +26,13 @@ pub(crate) struct StoredMessage {
     pub(crate) counts: bool,
     reply_count: u64,
     reply_latest: Ts,
+    file_count: u64,
 }
 
 impl StoredMessage {
     /// A message that was just posted.
     pub(crate) fn new(message: Message, seq: Seq, counts: bool) -> Self {
-        Self { message, seq, deleted: false, counts, reply_count: 0, reply_latest: Ts::ZERO }
+        Self { message, seq, deleted: false, counts, reply_count: 0, reply_latest: Ts::ZERO, file_count: 0 }
     }
 }
 
@@ -38,7 +41,7 @@ macro_rules! messages_sql {
         concat!(
             "SELECT ts, seq, author, bot, app, look, subtype, subtype_data, body, blocks, attachments, metadata, \
              client_msg_id, thread, parent_author, shown, counts, edited_by, edited_at, reply_count, reply_latest, \
-             pinned_by, pinned_at, deleted, revision FROM messages WHERE ",
+             pinned_by, pinned_at, files, deleted, revision FROM messages WHERE ",
             $($where),+
         )
     };
@@ -51,7 +54,7 @@ macro_rules! message_sql {
 }
 pub(crate) use {message_sql, messages_sql};
 
-/// Reads a row selected by [`message_sql`]; reactions and repliers come from [`hydrate`].
+/// Reads a row selected by [`message_sql`]; reactions, files and repliers come from [`hydrate`].
 pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage, StoreError> {
     let (ts, seq, author) = (row.take()?, row.take()?, row.take()?);
     let bot = codec::bot(row.take()?, row.take()?, row.take()?)?;
@@ -65,7 +68,7 @@ pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage,
     let edited = Option::zip(row.take::<Option<UserId>>()?, row.take::<Option<Ts>>()?);
     let (reply_count, reply_latest) = (row.take()?, row.take()?);
     let pinned = Option::zip(row.take::<Option<UserId>>()?, row.take::<Option<Ts>>()?);
-    let (deleted, revision) = (row.take()?, row.take()?);
+    let (file_count, deleted, revision) = (row.take()?, row.take()?, row.take()?);
     let broadcast = shown && thread.is_some_and(|thread| thread != ts);
     Ok(StoredMessage {
         message: Message {
@@ -78,6 +81,7 @@ pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage,
             blocks,
             attachments,
             metadata,
+            files: Vec::new(),
             client_msg_id,
             thread,
             parent_author,
@@ -93,6 +97,7 @@ pub(crate) fn message(channel: ChannelId, mut row: Row) -> Result<StoredMessage,
         counts,
         reply_count,
         reply_latest,
+        file_count,
     })
 }
 
@@ -133,24 +138,21 @@ pub(crate) async fn load_messages(
                AND replies > 0 ORDER BY thread, first_ts";
     let parents = found.iter().filter(|stored| stored.reply_count > 0);
     let repliers = (sql, keys(&mut parents.map(|stored| stored.message.ts)));
-    let mut answers = tx.query_keys(&[reactions, repliers]).await?.into_iter();
+    let with_files = files::of_many(workspace, channel, &found);
+    let mut answers = tx.query_keys(&[reactions, repliers, with_files]).await?.into_iter();
     add_reactions(&mut found, answers.next().unwrap_or_default())?;
     add_repliers(&mut found, answers.next().unwrap_or_default())?;
+    files::add(&mut found, answers.next().unwrap_or_default())?;
     Ok(found)
 }
 
-/// Adds reactions and repliers. The messages should lie close together: what is between them is read too.
+/// Adds reactions, files and repliers. The messages should lie close together: what is between them is read too.
 pub(crate) async fn hydrate(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
     channel: ChannelId,
     messages: &mut [StoredMessage],
 ) -> Result<(), StoreError> {
-    let bounds = |all: &mut dyn Iterator<Item = Ts>| {
-        all.fold(None, |bounds: Option<(Ts, Ts)>, ts| {
-            Some(bounds.map_or((ts, ts), |(low, high)| (low.min(ts), high.max(ts))))
-        })
-    };
     let Some((low, high)) = bounds(&mut messages.iter().map(|stored| stored.message.ts)) else {
         return Ok(());
     };
@@ -162,6 +164,7 @@ pub(crate) async fn hydrate(
         )
         .await?;
     add_reactions(messages, rows)?;
+    files::hydrate(tx, workspace, channel, messages).await?;
     let mut parents = messages.iter().filter(|stored| stored.reply_count > 0).map(|stored| stored.message.ts);
     let Some((low, high)) = bounds(&mut parents) else { return Ok(()) };
     let rows = tx
@@ -172,6 +175,13 @@ pub(crate) async fn hydrate(
         )
         .await?;
     add_repliers(messages, rows)
+}
+
+/// The oldest and the newest.
+fn bounds(all: &mut dyn Iterator<Item = Ts>) -> Option<(Ts, Ts)> {
+    all.fold(None, |bounds: Option<(Ts, Ts)>, ts| {
+        Some(bounds.map_or((ts, ts), |(low, high)| (low.min(ts), high.max(ts))))
+    })
 }
 
 fn add_reactions(messages: &mut [StoredMessage], rows: Vec<Row>) -> Result<(), StoreError> {

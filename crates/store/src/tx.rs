@@ -220,6 +220,7 @@ number!(
     model::ChannelId,
     model::BotId,
     model::AppId,
+    model::FileId,
     model::ScheduledId,
     model::JobId
 );

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use model::{
-    AppId, BotId, ChannelId, ChannelKind, ChannelName, Credential, CredentialId, Dnd, Draft, Event, JobId,
-    Message, Micros, Role, ScheduledId, Status, Ts, User, UserId, WorkspaceId,
+    AppId, BotId, ChannelId, ChannelKind, ChannelName, Credential, CredentialId, Dnd, Draft, Event, File,
+    FileId, Image, JobId, Message, Micros, Role, ScheduledId, Status, Ts, User, UserId, WorkspaceId,
 };
 
 use crate::{CommitError, Refusal};
@@ -107,6 +107,15 @@ pub enum Done {
     User(Box<User>),
     /// [`WriteKind::PostScheduled`]: it was posted, or can never be.
     Scheduled(Result<Box<Message>, Refusal>),
+    /// [`WriteKind::CompleteUpload`].
+    Files {
+        /// The files, in the order asked.
+        files: Vec<File>,
+        /// The messages that share them.
+        messages: Vec<Message>,
+    },
+    /// [`WriteKind::SetPublicLink`], [`WriteKind::SetImage`]: the file as it is now.
+    File(Box<File>),
 }
 
 /// Who does something, for the rights checks inside the transaction.
@@ -417,6 +426,57 @@ pub enum WriteKind {
         /// Where.
         channel: ChannelId,
     },
+    /// Announce a file whose bytes will come.
+    BeginUpload(Box<NewUpload>),
+    /// Note that the bytes of a file are there. Until it is complete they may come again.
+    StoreUpload(Box<StoredUpload>),
+    /// Complete files whose bytes are there, and share them in messages: all or nothing.
+    CompleteUpload {
+        /// Who: they are theirs.
+        by: By,
+        /// Which.
+        files: Vec<CompletedFile>,
+        /// The messages, one for each channel. They may be without a text.
+        shares: Vec<Draft>,
+        /// May post to public channels without being in them.
+        public_without_membership: bool,
+    },
+    /// Forget an upload that was not completed in time. [`Refusal::FileNotFound`]: it was completed.
+    ExpireUpload {
+        /// Which.
+        file: FileId,
+    },
+    /// Note what a picture is like.
+    SetImage {
+        /// Which.
+        file: FileId,
+        /// `None`: it cannot be read.
+        image: Option<Image>,
+        /// Where it was shared when that was read: locked in order.
+        channels: Vec<ChannelId>,
+    },
+    /// Make a link to a file that needs no account, or take it back.
+    SetPublicLink {
+        /// Which.
+        file: FileId,
+        /// Who: its owner, or an admin.
+        by: By,
+        /// The link's secret; `None`: take it back.
+        secret: Option<String>,
+        /// As of [`WriteKind::SetImage`].
+        channels: Vec<ChannelId>,
+    },
+    /// Delete a file. The messages that have it stay.
+    DeleteFile {
+        /// Which.
+        file: FileId,
+        /// Who: its owner, or an admin.
+        by: By,
+        /// The id of the job that takes its bytes away, drawn by the caller.
+        job: JobId,
+        /// As of [`WriteKind::SetImage`].
+        channels: Vec<ChannelId>,
+    },
     /// Queue a job.
     Enqueue(NewJob),
     /// Take a job that is due, for a while. [`Refusal::JobNotFound`]: somebody else has it.
@@ -558,6 +618,71 @@ pub struct ProfileChange {
     pub tz: Option<String>,
     /// The id of the job that ends the status, drawn by the caller.
     pub expiry_job: Option<JobId>,
+}
+
+/// A file to announce. The caller checks names and lengths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUpload {
+    /// Its id, drawn by the caller.
+    pub id: FileId,
+    /// Whose.
+    pub by: By,
+    /// Its name.
+    pub name: String,
+    /// What is in the picture.
+    pub alt_text: String,
+    /// Its type, if it is a snippet; else it follows from the bytes.
+    pub filetype: String,
+    /// It is a snippet.
+    pub snippet: bool,
+    /// Bytes that will come; 0: not known.
+    pub length: u64,
+    /// Hash of the capability to send the bytes; `None`: only the server itself has them.
+    pub secret: Option<SecretHash>,
+    /// Until when it must be complete.
+    pub expires: Micros,
+    /// The id of the job that forgets it then, drawn by the caller.
+    pub job: JobId,
+    /// Bytes that all files of the workspace may have; 0: no limit.
+    pub quota: u64,
+}
+
+/// Bytes that have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUpload {
+    /// Of which file.
+    pub id: FileId,
+    /// The file's name, if it is another than was announced.
+    pub name: Option<String>,
+    /// It is a snippet.
+    pub snippet: bool,
+    /// What they are called below the file's folder.
+    pub blob: String,
+    /// How many.
+    pub size: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+    /// MIME type.
+    pub mime: String,
+    /// Slack's short name of the type.
+    pub filetype: String,
+    /// It is a picture of which thumbnails are to be made.
+    pub thumbnails: bool,
+    /// As of [`NewUpload`]: there may be more bytes than were announced.
+    pub quota: u64,
+}
+
+/// A file to complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompletedFile {
+    /// Which.
+    pub id: FileId,
+    /// Its title; `None`: its name.
+    pub title: Option<String>,
+    /// What is in the picture; `None`: as it was announced.
+    pub alt_text: Option<String>,
+    /// The id of the job that makes its thumbnails, drawn by the caller.
+    pub job: JobId,
 }
 
 /// A job to queue. Of several with the same kind and key one is queued: the newest takes the place of the others.

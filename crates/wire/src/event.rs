@@ -1,13 +1,14 @@
 //! Events: Slack's event object, and what our own protocol adds to `_p`.
 
 use model::{
-    Channel, ChannelId, ChannelKind, Event, EventKind, Message, Parent, PinChange, Position, ReactionChange,
-    Subscription, Topic, TopicId, Ts, UserId, UserPart, WorkspaceId,
+    Channel, ChannelId, ChannelKind, Event, EventKind, FileId, Message, Parent, PinChange, Position,
+    ReactionChange, Subscription, Topic, TopicId, Ts, UserId, UserPart, WorkspaceId,
 };
 
 use crate::{
     conversation::{Seen, put_conversation},
     dnd,
+    file::put_file,
     json::Object,
     message::{MessageView, put_message, put_pinned_info, put_replies},
     presence,
@@ -23,17 +24,17 @@ pub struct Rendered {
     pub extra: Vec<u8>,
 }
 
-/// Renders an event, the same for every session that gets it.
+/// Renders an event, the same for every session that gets it. Addresses in it start with `site`.
 #[must_use]
-pub fn render(event: &Event) -> Rendered {
+pub fn render(event: &Event, site: &str) -> Rendered {
     if event.kind == EventKind::Nothing {
         return Rendered { body: Vec::new(), extra: Vec::new() };
     }
     let mut body = Object::new();
-    put_event(&mut body, event);
+    put_event(&mut body, event, site);
     body.text("event_ts", event.at);
     let mut extra = Object::new();
-    put_extra(&mut extra, event);
+    put_extra(&mut extra, event, site);
     Rendered { body: body.finish(), extra: extra.members() }
 }
 
@@ -41,7 +42,7 @@ pub fn render(event: &Event) -> Rendered {
 #[must_use]
 pub fn render_ephemeral(workspace: WorkspaceId, message: &Message) -> Vec<u8> {
     let mut body = Object::new();
-    put_message(&mut body, workspace, message, MessageView { channel: true, metadata: true });
+    put_message(&mut body, workspace, message, EVENT_MESSAGE);
     body.put("is_ephemeral", &true).text("event_ts", message.ts);
     body.finish()
 }
@@ -51,29 +52,33 @@ pub fn put_position(object: &mut Object, topic: TopicId, position: Position) {
     object.text("t", topic).put("g", &position.generation.0).put("s", &position.seq.raw());
 }
 
-const EVENT_MESSAGE: MessageView = MessageView { channel: true, metadata: true };
-const INNER_MESSAGE: MessageView = MessageView { channel: false, metadata: true };
+const EVENT_MESSAGE: MessageView<'_> = MessageView { channel: true, metadata: true, site: "" };
 
-fn put_event(body: &mut Object, event: &Event) {
+/// A message inside of something else.
+fn inner(site: &str) -> MessageView<'_> {
+    MessageView { channel: false, metadata: true, site }
+}
+
+fn put_event(body: &mut Object, event: &Event, site: &str) {
     let Topic { workspace, id: topic } = event.topic;
     match &event.kind {
         EventKind::Message { message, .. } => {
-            put_message(body, workspace, message, EVENT_MESSAGE);
+            put_message(body, workspace, message, MessageView { site, ..EVENT_MESSAGE });
             put_channel_type(body, message.channel);
         }
         EventKind::MessageChanged { message, previous } => {
-            put_changed(body, event, message, previous.as_deref());
+            put_changed(body, event, message, previous.as_deref(), site);
         }
         // What stays in the place of a thread's parent is an edit to those who look at it.
         EventKind::MessageDeleted { tombstone: Some(tombstone), previous, .. } => {
-            put_changed(body, event, tombstone, previous.as_deref());
+            put_changed(body, event, tombstone, previous.as_deref(), site);
         }
         EventKind::MessageDeleted { ts, previous, tombstone: None, .. } => {
             body.put("type", "message").put("subtype", "message_deleted").put("hidden", &true);
             body.text_if("channel", topic.channel()).text("deleted_ts", ts).text("ts", event.at);
             if let Some(previous) = previous {
                 body.object("previous_message", |object| {
-                    put_message(object, workspace, previous, INNER_MESSAGE);
+                    put_message(object, workspace, previous, inner(site));
                 });
             }
             if let Some(channel) = topic.channel() {
@@ -95,10 +100,25 @@ fn put_event(body: &mut Object, event: &Event) {
             body.text("actor_id", user);
         }
         EventKind::GroupRenamed(channel) => put_renamed(body, "group_rename", channel),
-        EventKind::PinAdded(change) => put_pin(body, "pin_added", workspace, change, event.at),
+        EventKind::PinAdded(change) => put_pin(body, "pin_added", event, change, site),
         EventKind::PinRemoved(change) => {
-            put_pin(body, "pin_removed", workspace, change, event.at);
+            put_pin(body, "pin_removed", event, change, site);
             body.put("has_pins", &(change.pins > 0));
+        }
+        EventKind::FileShared { file, user } => {
+            put_file_event(body, "file_shared", *file, Some(*user));
+            body.text_if("channel_id", topic.channel());
+        }
+        EventKind::FileUnshared { file, user } => {
+            put_file_event(body, "file_unshared", *file, Some(*user));
+            body.text_if("channel_id", topic.channel());
+        }
+        EventKind::FileChanged(file) => put_file_event(body, "file_change", file.id, None),
+        EventKind::FilePublic { file, user } => put_file_event(body, "file_public", *file, Some(*user)),
+        EventKind::FileCreated { file, user } => put_file_event(body, "file_created", *file, Some(*user)),
+        // Each channel learns of itself only.
+        EventKind::FileDeleted { file } => {
+            body.put("type", "file_deleted").text("file_id", file).texts("channel_ids", topic.channel());
         }
         EventKind::Opened { channel, kind } => put_listed(body, topic, *channel, *kind, "open"),
         EventKind::Closed { channel, kind } => put_listed(body, topic, *channel, *kind, "close"),
@@ -188,7 +208,7 @@ fn put_event(body: &mut Object, event: &Event) {
     }
 }
 
-fn put_extra(extra: &mut Object, event: &Event) {
+fn put_extra(extra: &mut Object, event: &Event, site: &str) {
     match &event.kind {
         EventKind::Message { parent: Some(parent), .. }
         | EventKind::MessageDeleted { parent: Some(parent), .. } => {
@@ -199,6 +219,9 @@ fn put_extra(extra: &mut Object, event: &Event) {
         }
         EventKind::MemberJoined { members, .. } | EventKind::MemberLeft { members, .. } => {
             extra.put("members", members);
+        }
+        EventKind::FileChanged(file) => {
+            extra.object("file", |object| put_file(object, event.topic.workspace, file, site, None));
         }
         EventKind::UserChange(_, part) => {
             let part = match part {
@@ -222,15 +245,15 @@ fn put_parent(extra: &mut Object, parent: &Parent) {
     });
 }
 
-fn put_changed(body: &mut Object, event: &Event, message: &Message, previous: Option<&Message>) {
+fn put_changed(body: &mut Object, event: &Event, message: &Message, previous: Option<&Message>, site: &str) {
     let workspace = event.topic.workspace;
     body.put("type", "message")
         .put("subtype", "message_changed")
         .put("hidden", &true)
         .text("channel", message.channel)
-        .object("message", |object| put_message(object, workspace, message, INNER_MESSAGE));
+        .object("message", |object| put_message(object, workspace, message, inner(site)));
     if let Some(previous) = previous {
-        body.object("previous_message", |object| put_message(object, workspace, previous, INNER_MESSAGE));
+        body.object("previous_message", |object| put_message(object, workspace, previous, inner(site)));
     }
     body.text("ts", event.at);
     put_channel_type(body, message.channel);
@@ -251,6 +274,13 @@ fn put_reaction(body: &mut Object, name: &str, change: &ReactionChange) {
         .object("item", |item| {
             item.put("type", "message").text("channel", change.channel).text("ts", change.ts);
         });
+}
+
+/// Of a file Slack's events name only the id: what it is now is asked for.
+fn put_file_event(body: &mut Object, name: &str, file: FileId, user: Option<UserId>) {
+    body.put("type", name).text("file_id", file).text_if("user_id", user).object("file", |object| {
+        object.text("id", file);
+    });
 }
 
 fn put_member(body: &mut Object, name: &str, event: &Event, user: UserId, kind: ChannelKind) {
@@ -323,21 +353,28 @@ fn put_renamed(body: &mut Object, name: &str, channel: &Channel) {
 }
 
 /// A message in the form of `pins.list` and of the events about pins.
-pub fn put_pin_item(item: &mut Object, workspace: WorkspaceId, message: &Message, by: UserId, at: Ts) {
+pub fn put_pin_item(
+    item: &mut Object,
+    workspace: WorkspaceId,
+    message: &Message,
+    (by, at): (UserId, Ts),
+    site: &str,
+) {
     item.put("type", "message")
         .put("created", &at.seconds())
         .text("created_by", by)
         .text("channel", message.channel)
-        .object("message", |object| put_message(object, workspace, message, INNER_MESSAGE));
+        .object("message", |object| put_message(object, workspace, message, inner(site)));
 }
 
-fn put_pin(body: &mut Object, name: &str, workspace: WorkspaceId, change: &PinChange, at: Ts) {
+fn put_pin(body: &mut Object, name: &str, event: &Event, change: &PinChange, site: &str) {
+    let workspace = event.topic.workspace;
     let (message, user) = (&change.message, change.user);
-    let at = message.pinned.map_or(at, |(_, at)| at);
+    let at = message.pinned.map_or(event.at, |(_, at)| at);
     body.put("type", name)
         .text("user", user)
         .text("channel_id", message.channel)
-        .object("item", |item| put_pin_item(item, workspace, message, user, at))
+        .object("item", |item| put_pin_item(item, workspace, message, (user, at), site))
         .text("item_user", message.author)
         .put("pin_count", &change.pins)
         .object("pinned_info", |info| put_pinned_info(info, message, user, at));

@@ -8,6 +8,8 @@ pub mod conversation;
 pub mod dnd;
 pub mod emoji;
 pub mod event;
+pub mod file;
+pub mod file_types;
 pub mod further;
 pub mod json;
 pub mod message;

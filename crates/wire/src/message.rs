@@ -4,22 +4,24 @@ use std::borrow::Cow;
 
 use model::{Message, Replies, Subtype, Ts, UserId, WorkspaceId};
 
-use crate::json::Object;
+use crate::{file::put_file, json::Object};
 
 /// The user that Slack names as the author of what is left of a deleted message.
 const TOMBSTONE_USER: &str = "USLACKBOT";
 
 /// What of a message object depends on the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MessageView {
+pub struct MessageView<'a> {
     /// Shown in its channel: the object names it (events do, pages do not).
     pub channel: bool,
     /// With metadata (`include_all_metadata`; events always).
     pub metadata: bool,
+    /// Where the server is reached, without a slash at its end: addresses of files start with it.
+    pub site: &'a str,
 }
 
 /// Writes a message as it is now.
-pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Message, view: MessageView) {
+pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Message, view: MessageView<'_>) {
     object.put("type", "message");
     put_subtype(object, message.subtype.as_ref());
     if view.channel {
@@ -41,6 +43,12 @@ pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Messag
         });
     }
     put_content(object, message, view);
+    if !message.files.is_empty() {
+        object.put("upload", &true).put("display_as_bot", &false);
+        object.objects("files", &message.files, |object, file| {
+            put_file(object, workspace, file, view.site, None)
+        });
+    }
     if let Some((user, at)) = message.pinned {
         object.texts("pinned_to", [message.channel]).object("pinned_info", |info| {
             put_pinned_info(info, message, user, at);
@@ -83,6 +91,7 @@ fn put_subtype(object: &mut Object, subtype: Option<&Subtype>) {
         Some(Subtype::BotMessage) => object.put("subtype", "bot_message"),
         Some(Subtype::Me) => object.put("subtype", "me_message"),
         Some(Subtype::ThreadBroadcast) => object.put("subtype", "thread_broadcast"),
+        Some(Subtype::FileShare) => object.put("subtype", "file_share"),
         Some(Subtype::ChannelJoin { inviter }) => {
             object.put("subtype", "channel_join").text_if("inviter", inviter.as_ref())
         }
@@ -126,7 +135,7 @@ fn put_author(object: &mut Object, message: &Message) {
     }
 }
 
-fn put_content(object: &mut Object, message: &Message, view: MessageView) {
+fn put_content(object: &mut Object, message: &Message, view: MessageView<'_>) {
     if let Some(blocks) = &message.blocks {
         object.raw("blocks", blocks);
     }

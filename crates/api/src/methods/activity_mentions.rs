@@ -18,7 +18,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = page.len() > limit;
     page.truncate(limit);
-    let view = MessageView { channel: false, metadata: false };
+    let view = MessageView { site: cx.site(), ..MessageView::default() };
     let mut reply = Reply::ok();
     reply.objects("mentions", &page, |object, message| {
         object

@@ -65,6 +65,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         blocks: filled(content.blocks),
         attachments: filled(content.attachments),
         metadata: filled(content.metadata),
+        files: Vec::new(),
         client_msg_id: None,
         thread,
         parent_author: None,

@@ -27,7 +27,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let sender = Sender::of(cx.principal()?)?;
     let message = send::send(&cx.app.deps.appender, sender, post, cx.context).await?;
     let mut reply = Reply::ok();
-    let view = MessageView { channel: false, metadata: true };
+    let view = MessageView { channel: false, metadata: true, site: cx.site() };
     reply
         .text("channel", message.channel)
         .text("ts", message.ts)

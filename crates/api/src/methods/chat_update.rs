@@ -53,7 +53,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         return Err("internal_error".into());
     };
     let workspace = cx.workspace()?;
-    let view = MessageView { channel: false, metadata: true };
+    let view = MessageView { channel: false, metadata: true, site: cx.site() };
     let mut reply = Reply::ok();
     reply
         .text("channel", channel)

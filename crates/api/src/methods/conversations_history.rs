@@ -95,8 +95,9 @@ fn page_range(bounds: Bounds, cursor: Option<Messages>, limit: u32) -> Range {
 }
 
 /// What the caller wants to see of messages.
-pub(super) fn view(cx: &Cx) -> Result<MessageView, Failure> {
-    Ok(MessageView { channel: false, metadata: cx.args.flag("include_all_metadata")?.unwrap_or(false) })
+pub(super) fn view(cx: &Cx) -> Result<MessageView<'_>, Failure> {
+    let metadata = cx.args.flag("include_all_metadata")?.unwrap_or(false);
+    Ok(MessageView { channel: false, metadata, site: cx.site() })
 }
 
 /// Adds the position at which a page was read, if `_p` asks for it.

@@ -15,7 +15,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let mut reply = Reply::ok();
     reply
         .objects("items", items, |object, (message, (user, at))| {
-            put_pin_item(object, workspace, message, user, at);
+            put_pin_item(object, workspace, message, (user, at), cx.site());
         })
         .put("count", &pinned.len());
     Ok(reply)

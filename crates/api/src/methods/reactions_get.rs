@@ -14,7 +14,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let permalink = address::permalink(&cx.app.config.public_url, channel, ts, message.thread);
     let mut reply = Reply::ok();
     reply.put("type", "message").text("channel", channel).object("message", |object| {
-        put_message(object, workspace, &message, MessageView::default());
+        put_message(object, workspace, &message, MessageView { site: cx.site(), ..MessageView::default() });
         object.put("permalink", &permalink);
     });
     Ok(reply)

@@ -34,7 +34,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let skip = page.saturating_sub(1).saturating_mul(count);
     let found = cx.store().reacted(workspace, user, viewer, skip, count).await?;
     let pages = found.total.div_ceil(u64::from(count.max(1)));
-    let view = MessageView { channel: false, metadata: false };
+    let view = MessageView { site: cx.site(), ..MessageView::default() };
     let mut reply = Reply::ok();
     reply
         .objects("items", &found.messages, |object, message| {

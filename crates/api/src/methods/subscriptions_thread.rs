@@ -71,7 +71,7 @@ pub(super) async fn get_view(cx: Cx) -> Result<Reply, Failure> {
         threads.push((subscription, *latest, page));
     }
     let counts = cx.store().thread_counts(workspace, user).await?;
-    let view = MessageView { channel: true, metadata: false };
+    let view = MessageView { channel: true, metadata: false, site: cx.site() };
     let mut reply = Reply::ok();
     reply
         .put("total_unread_replies", &counts.unread)

@@ -9,7 +9,7 @@ use std::{
 
 use api::{
     methods::METHODS,
-    role::{Config, RateLimits},
+    role::{Config, FileLimits, RateLimits},
 };
 use axum::body::Body;
 use http::Request;
@@ -59,7 +59,7 @@ const NOTHING_SINGLE: &[&str] = &[
 
 /// Lists where one value is taken.
 const LISTS: &[u8] = br#"{"bot":["x"],"channel":["x"],"channel_id":["x"],"count":["x"],"cursor":["x"],"email":["x"],
-"limit":["x"],"name":["x"],"num_minutes":["x"],"presence":["x"],"team":["x"],"team_id":["x"],"text":["x"],"ts":["x"],
+"file":["x"],"filename":["x"],"filetype":["x"],"limit":["x"],"name":["x"],"num_minutes":["x"],"presence":["x"],"team":["x"],"team_id":["x"],"text":["x"],"ts":["x"],
 "user":["x"],"test":["x"]}"#;
 
 /// A call that is refused: a line of `provoked.txt`.
@@ -102,7 +102,9 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let world = World::new().await;
+        let files = FileLimits { workspace_bytes_max: 64 << 20, ..FileLimits::default() };
+        let rate_limits = RateLimits::Off;
+        let world = World::with(Config { files, rate_limits, ..config() }).await;
         let (ada, bob) = (&world.ada, &world.bob);
         let made = async |name: &str, private: bool| {
             let arguments = json!({ "name": name, "is_private": private });
@@ -157,6 +159,13 @@ impl Scene {
         let item = json!({ "channel": general, "timestamp": pinned, "name": "eyes" });
         world.call(bob, "pins.add", item.clone()).await;
         world.call(bob, "reactions.add", item).await;
+        let upload = async |name: &str| {
+            let upload = json!({ "filename": name, "content": "x", "channels": general });
+            world.call(bob, "files.upload", upload).await["file"]["id"].as_str().unwrap().to_owned()
+        };
+        let (file, deleted) = (upload("kept.txt").await, upload("deleted.txt").await);
+        world.call(bob, "files.delete", json!({ "file": deleted })).await;
+        let stored = stored(&world, bob).await;
         let opened = world.call(ada, "conversations.open", json!({ "users": bob.id.to_string() })).await;
         let many = |each: Value, number: usize| json!(vec![each; number]).to_string();
         let attachment = |characters: usize| json!({ "text": "x".repeat(characters) });
@@ -190,6 +199,11 @@ impl Scene {
             ("$eve", world.eve.id.to_string()),
             ("$nine", people(9)),
             ("$later", later.to_string()),
+            ("$file", file),
+            ("$deleted", deleted),
+            ("$stored", json!([{ "id": stored }]).to_string()),
+            ("$no_files", json!([{ "id": "F000000000000" }]).to_string()),
+            ("$hundred", vec!["x"; 101].join(",")),
             ("$long", "x".repeat(300)),
             ("$huge", "x".repeat(45_000)),
             ("$attachments", many(attachment(1), 101)),
@@ -258,6 +272,15 @@ async fn each_method_gives_its_codes() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A file whose bytes were sent, and that was not completed.
+async fn stored(world: &World, who: &Person) -> String {
+    let announced = json!({ "filename": "stored.txt", "length": 4 });
+    let announced = world.call(who, "files.getUploadURLExternal", announced).await;
+    let to = announced["upload_url"].as_str().unwrap();
+    assert_eq!(world.send(Request::post(to).body(Body::from("text")).unwrap()).await.status, 200);
+    announced["file_id"].as_str().unwrap().to_owned()
 }
 
 /// The code that a request for a method gets.

@@ -151,7 +151,7 @@ async fn who_sends_a_lot_to_no_method_gets_to_see_the_answer() {
     let server = server(HttpLimits::default()).await;
     let size = 2 << 20;
     let head = format!(
-        "POST /api/files.upload HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: text/plain\r\n\
+        "POST /api/files.nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: text/plain\r\n\
          content-length: {size}\r\n\r\n"
     );
     let answer = exchange(&server, &(head + &"x".repeat(size))).await;

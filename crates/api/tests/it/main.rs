@@ -16,6 +16,7 @@ mod checks;
 mod codes;
 mod content;
 mod conversations;
+mod files;
 mod forms;
 mod internal;
 mod later;

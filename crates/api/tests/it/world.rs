@@ -129,7 +129,7 @@ pub(crate) struct World {
     pub(crate) bot: Person,
     pub(crate) app_id: AppId,
     pub(crate) app_token: String,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// Somebody with a token that may do everything.
@@ -158,7 +158,7 @@ impl World {
         let clock = Clock::manual(START_US);
         let (appender, items) = Appender::new();
         let (hand_on, committed) = mpsc::channel(4_096);
-        let batcher = Batcher::new(Box::new(log), clock.clone(), hand_on);
+        let batcher = Batcher::new(Box::new(log), clock.clone(), hand_on).reached_at(&config.public_url);
         tokio::spawn(async move { batcher.run(items).await.unwrap() });
         let admin = Arc::new(Calls::default());
         let presences = Arc::new(Presences::default());
@@ -171,6 +171,7 @@ impl World {
             adopt: None,
             journeys: Journeys::default(),
             jobs: Arc::default(),
+            blobs: Arc::new(api::blobs::Blobs::open(&folder.path().join("files")).unwrap()),
             clock: clock.clone(),
             metrics: Metrics::default(),
         };
@@ -193,7 +194,7 @@ impl World {
             bot: nobody,
             app_id: AppId::from_random(0xa44),
             app_token: String::new(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -297,6 +298,7 @@ impl World {
         let deps = jobs::Deps {
             store: Arc::clone(&self.app.deps.store),
             writer: Arc::new(Writer(self.appender.clone())),
+            files: Arc::new(Bytes(Arc::clone(&self.app.deps.blobs))),
             queued: Arc::clone(&self.app.deps.jobs),
             clock: self.clock.clone(),
             metrics: jobs::metrics::JobsMetrics::default(),
@@ -338,6 +340,18 @@ impl RunningJobs {
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
+    }
+}
+
+struct Bytes(Arc<api::blobs::Blobs>);
+
+#[async_trait]
+impl jobs::Files for Bytes {
+    async fn delete_all(&self, workspace: WorkspaceId, file: model::FileId) -> Result<(), String> {
+        self.0.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
+    }
+    async fn picture(&self, _: WorkspaceId, _: model::FileId) -> Result<Option<jobs::Picture>, String> {
+        Err("thumbnails are made by the binary".to_owned())
     }
 }
 

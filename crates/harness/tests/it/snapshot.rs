@@ -9,7 +9,7 @@ use harness::sandbox::{Options, Sandbox};
 use harness::socket::{FRAME_WITHIN, Frame, Positions, Socket};
 use serde_json::{Value, json};
 
-use crate::load::Random;
+use crate::{files::upload, load::Random};
 
 /// Random actions after the scripted ones.
 const STEPS: usize = 150;
@@ -26,6 +26,12 @@ const KINDS: &[&str] = &[
     "channel_unarchive",
     "dnd_updated",
     "dnd_updated_user",
+    "file_change",
+    "file_created",
+    "file_deleted",
+    "file_public",
+    "file_shared",
+    "file_unshared",
     "group_archive",
     "group_joined",
     "group_left",
@@ -47,6 +53,7 @@ const KINDS: &[&str] = &[
     "message channel_purpose",
     "message channel_topic",
     "message channel_unarchive",
+    "message file_share",
     "message me_message",
     "message message_changed",
     "message message_deleted",
@@ -140,6 +147,7 @@ fn message(value: &Value) -> Message {
     }
     message.insert("edited", json!(value.get("edited").is_some()));
     message.insert("pinned", value.get("pinned_info").cloned().unwrap_or(Value::Null));
+    message.insert("files", value["files"].as_array().into_iter().flatten().map(file).collect());
     message.insert("replies", replies(value));
     let mut reactions = BTreeMap::new();
     for reaction in value["reactions"].as_array().into_iter().flatten() {
@@ -148,6 +156,11 @@ fn message(value: &Value) -> Message {
     }
     message.insert("reactions", json!(reactions));
     message
+}
+
+/// What of a file clients must agree on.
+fn file(file: &Value) -> Value {
+    json!([file["id"], file["mode"], file["public_url_shared"], file["original_w"]])
 }
 
 fn replies(value: &Value) -> Value {
@@ -276,6 +289,19 @@ impl View {
                 }
             }
             "member_joined_channel" | "member_left_channel" => self.count(&topic, &event["_p"]["members"]),
+            "file_change" => {
+                let changed = file(&event["_p"]["file"]);
+                let conversation = self.conversations.get_mut(&topic);
+                for one in
+                    conversation.into_iter().flat_map(|conversation| conversation.messages.values_mut())
+                {
+                    for known in one.get_mut("files").and_then(Value::as_array_mut).into_iter().flatten() {
+                        if known[0] == changed[0] {
+                            *known = changed.clone();
+                        }
+                    }
+                }
+            }
             "channel_joined" | "group_joined" | "im_created" | "mpim_joined" => {
                 let channel = &event["channel"];
                 let id = string(&channel["id"]);
@@ -349,7 +375,7 @@ impl View {
                 let inner = &event["message"];
                 if let Some(known) = conversation.messages.get_mut(inner["ts"].as_str().unwrap()) {
                     let new = message(inner);
-                    for key in ["text", "subtype", "edited", "user"] {
+                    for key in ["text", "subtype", "edited", "user", "files"] {
                         known.insert(key, new[key].clone());
                     }
                     if inner["subtype"] == "tombstone" {
@@ -366,7 +392,8 @@ impl View {
                 let new = message(event);
                 let reply = new["thread_ts"] != Value::Null;
                 let shown = !reply || subtype == "thread_broadcast";
-                let said = ["", "me_message", "thread_broadcast", "bot_message"].contains(&subtype);
+                let said =
+                    ["", "me_message", "thread_broadcast", "bot_message", "file_share"].contains(&subtype);
                 if event["user"] == me && said && shown {
                     conversation.last_read.move_to(&event["ts"], event);
                 }
@@ -410,7 +437,8 @@ impl View {
         let of = |conversation: &Conversation| {
             let newer = conversation.messages.iter().filter(|(ts, one)| {
                 let subtype = one["subtype"].as_str().unwrap_or_default();
-                let said = ["", "me_message", "thread_broadcast", "bot_message"].contains(&subtype);
+                let said =
+                    ["", "me_message", "thread_broadcast", "bot_message", "file_share"].contains(&subtype);
                 let shown = one["thread_ts"] == Value::Null || subtype == "thread_broadcast";
                 said && shown && **ts > conversation.last_read.ts
             });
@@ -463,7 +491,7 @@ impl People {
             .replace("<@ME>", &format!("<@{}>", self.ids[1]));
         let name = self.name();
         let item = [("channel", place.as_str()), ("timestamp", ts.as_str())];
-        match self.random.below(26) {
+        match self.random.below(27) {
             0..=3 => self.act(who, "chat.postMessage", &[("channel", &channel), ("text", &text)]).await?,
             4..=6 => {
                 let broadcast = ["true", "false"][self.random.below(2)];
@@ -511,6 +539,15 @@ impl People {
             24 => {
                 let profile = json!({ "status_text": name }).to_string();
                 self.act(who, "users.profile.set", &[("profile", &profile)]).await?
+            }
+            25 => {
+                let arguments = [("channels", channel.as_str()), ("initial_comment", &text)];
+                let shared = upload(&self.all[who], &name, name.as_bytes(), &arguments).await;
+                // Of those that may be shared there some are deleted at once.
+                if let (Ok(shared), 0) = (shared, self.random.below(2)) {
+                    self.act(who, "files.delete", &[("file", &shared.id)]).await?;
+                }
+                Value::Null
             }
             _ => self.act(1, "conversations.close", &[("channel", &channel)]).await?,
         };
@@ -587,6 +624,14 @@ async fn script(people: &mut People, general: &str) -> Result<()> {
     people.ok(1, "conversations.join", &[("channel", &public)]).await?;
     people.ok(2, "conversations.join", &[("channel", &public)]).await?;
     people.ok(2, "conversations.leave", &[("channel", &public)]).await?;
+    // Files of the one who watches, in a channel and nowhere.
+    let shared = upload(&people.all[1], "plan.txt", b"text", &[("channel_id", general)]).await?;
+    upload(&people.all[1], "own.txt", b"text", &[]).await?;
+    people.ok(1, "files.sharedPublicURL", &[("file", &shared.id)]).await?;
+    people.ok(1, "files.delete", &[("file", &shared.id)]).await?;
+    let shared = upload(&people.all[1], "plan.txt", b"text", &[("channel_id", general)]).await?;
+    let ts = string(&shared.file["shares"]["public"][general][0]["ts"]);
+    people.ok(1, "chat.delete", &[("channel", general), ("ts", &ts)]).await?;
     Ok(())
 }
 

@@ -17,10 +17,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jobs::{Config, Deps, WriteFailed, Writer, attempt::Patience, metrics::JobsMetrics};
-use model::{ChannelId, Draft, JobId, MessageText, Role, ScheduledId, UserId, WorkspaceId};
+use jobs::{Config, Deps, Files, Picture, WriteFailed, Writer, attempt::Patience, metrics::JobsMetrics};
+use model::{ChannelId, Draft, FileId, Image, JobId, MessageText, Role, ScheduledId, UserId, WorkspaceId};
 use runtime::Clock;
-use store::{Done, Log, NewJob, NewPerson, Store, Write, WriteKind};
+use store::{
+    By, CompletedFile, Done, Log, NewJob, NewPerson, NewUpload, Store, StoredUpload, Write, WriteKind,
+};
 use tokio_util::sync::CancellationToken;
 
 const WS: WorkspaceId = WorkspaceId::from_raw(1);
@@ -36,6 +38,9 @@ struct World {
     /// Writes that the handlers of jobs make and that fail from now on.
     failing: AtomicUsize,
     handled: Mutex<Vec<WriteKind>>,
+    /// Deletions of bytes that fail from now on.
+    unreachable: AtomicUsize,
+    deleted: Mutex<Vec<FileId>>,
     _folder: tempfile::TempDir,
 }
 
@@ -55,6 +60,22 @@ impl Writer for World {
     }
 }
 
+#[async_trait]
+impl Files for World {
+    async fn delete_all(&self, _: WorkspaceId, file: FileId) -> Result<(), String> {
+        let left = self.unreachable.load(Ordering::Relaxed);
+        if left > 0 {
+            self.unreachable.store(left - 1, Ordering::Relaxed);
+            return Err("the directory is away".to_owned());
+        }
+        self.deleted.lock().unwrap().push(file);
+        Ok(())
+    }
+    async fn picture(&self, _: WorkspaceId, _: FileId) -> Result<Option<Picture>, String> {
+        Ok(Some(Picture { image: Some(Image { width: 7, ..Image::default() }), channels: Vec::new() }))
+    }
+}
+
 impl World {
     async fn new() -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -65,6 +86,8 @@ impl World {
             clock: Clock::manual(START),
             failing: AtomicUsize::new(0),
             handled: Mutex::default(),
+            unreachable: AtomicUsize::new(0),
+            deleted: Mutex::default(),
             _folder: folder,
         };
         let owner = NewPerson {
@@ -139,6 +162,7 @@ impl World {
         let deps = Deps {
             store: Arc::clone(&self.store),
             writer: Arc::clone(self) as Arc<dyn Writer>,
+            files: Arc::clone(self) as Arc<dyn Files>,
             queued: Arc::default(),
             clock: self.clock.clone(),
             metrics: JobsMetrics::default(),
@@ -272,5 +296,78 @@ async fn a_runner_that_is_gone_leaves_its_job_to_another() {
     assert_eq!(world.posted().await, [0u64; 0], "the lease holds");
     world.at(63);
     until(async || world.posted().await == [1]).await;
+    running.stop().await;
+}
+
+const OWNER: By = By { user: ANN, role: Role::PrimaryOwner };
+
+/// A file whose bytes are there and that is not complete; it has a minute.
+async fn announce(world: &World, id: FileId, thumbnails: bool) {
+    let upload = NewUpload {
+        id,
+        by: OWNER,
+        name: "a".to_owned(),
+        alt_text: String::new(),
+        filetype: String::new(),
+        snippet: false,
+        length: 5,
+        secret: None,
+        expires: START + 60_000_000,
+        job: JobId::from_raw(1),
+        quota: 0,
+    };
+    world.ok(WriteKind::BeginUpload(Box::new(upload))).await;
+    let stored = StoredUpload {
+        id,
+        name: None,
+        snippet: false,
+        blob: "b".to_owned(),
+        size: 5,
+        sha256: [0; 32],
+        mime: "image/png".to_owned(),
+        filetype: "png".to_owned(),
+        thumbnails,
+        quota: 0,
+    };
+    world.ok(WriteKind::StoreUpload(Box::new(stored))).await;
+}
+
+fn complete(id: FileId) -> WriteKind {
+    WriteKind::CompleteUpload {
+        by: OWNER,
+        files: vec![CompletedFile { id, title: None, alt_text: None, job: JobId::from_raw(9) }],
+        shares: Vec::new(),
+        public_without_membership: false,
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_completed_is_forgotten_with_its_bytes() {
+    let world = World::new().await;
+    let file = FileId::from_raw(1);
+    announce(&world, file, false).await;
+    // Its bytes cannot be taken away at first: the job runs again, and the row is gone already.
+    world.unreachable.store(1, Ordering::Relaxed);
+    let running = world.run(PATIENCE);
+    world.at(61);
+    until(async || running.metrics.failed.get() == 1).await;
+    let gone = world.write(Write { workspace: WS, kind: complete(file) }).await;
+    assert_eq!(gone, Err(WriteFailed::Refused(store::Refusal::FileNotFound)));
+    world.at(80);
+    until(async || world.deleted.lock().unwrap().contains(&file)).await;
+    until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_picture_gets_thumbnails_once_it_is_complete() {
+    let world = World::new().await;
+    let file = FileId::from_raw(1);
+    announce(&world, file, true).await;
+    let running = world.run(PATIENCE);
+    world.ok(complete(file)).await;
+    let image = async || world.store.file(WS, file, None).await.unwrap().unwrap().file.image;
+    until(async || image().await.is_some_and(|image| image.width == 7)).await;
+    until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
     running.stop().await;
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{
-    ChannelId, ClientMsgId, CredentialId, Event, EventKind, Generation, Head, Message, Micros, Position, Seq,
-    TeamPreferences, Topic, TopicKind, Ts, User, UserId, WorkspaceId,
+    ChannelId, ClientMsgId, CredentialId, Event, EventKind, File, FileId, Generation, Head, Message, Micros,
+    Position, Seq, TeamPreferences, Topic, TopicKind, Ts, User, UserId, WorkspaceId,
 };
 
 use super::{Decided, TopicState, Topics, event_row};
@@ -12,7 +12,7 @@ use crate::{
     PlacementState, Refusal, StoreError, Write, WriteKind, codec,
     commits::Commit,
     query::people,
-    rows::{self, StoredChannel, StoredMessage, channel_sql},
+    rows::{self, StoredChannel, StoredMessage, channel_sql, files::StoredFile},
     tx::{Locked, Row, Rows, Tx, Value, params},
 };
 
@@ -451,6 +451,17 @@ impl<'t> Batch<'t> {
         put(&mut self.messages, ((workspace, row.message.channel), row.message.ts), row, Change::New);
     }
 
+    /// A file as it is now goes into the messages that are known to have it: they are read no second time.
+    pub(crate) fn refresh_file(&mut self, workspace: WorkspaceId, file: &File) {
+        let known = self.messages.iter_mut().filter(|(((of, _), _), _)| *of == workspace);
+        let messages = known.filter_map(|(_, cached)| cached.row.as_mut());
+        for known in messages.flat_map(|stored| &mut stored.message.files) {
+            if known.id == file.id {
+                known.clone_from(file);
+            }
+        }
+    }
+
     pub(crate) async fn replier(
         &mut self,
         workspace: WorkspaceId,
@@ -645,6 +656,16 @@ impl<'t> Batch<'t> {
         self.tx.execute(sql, &[row]).await
     }
 
+    /// A file as its row is now.
+    pub(crate) async fn file(
+        &mut self,
+        workspace: WorkspaceId,
+        id: FileId,
+    ) -> Result<Option<StoredFile>, StoreError> {
+        self.flush_rows().await?;
+        rows::files::load_file(self.tx, workspace, id).await
+    }
+
     /// Mentions of a person after a message.
     pub(crate) async fn count_mentions(
         &mut self,
@@ -794,9 +815,9 @@ macro_rules! message_insert {
         concat!(
             "INSERT INTO messages (workspace, channel, ts, seq, author, bot, app, look, subtype, subtype_data, body, \
              blocks, attachments, metadata, client_msg_id, thread, parent_author, shown, counts, edited_by, \
-             edited_at, reply_count, reply_latest, pinned_by, pinned_at, deleted, revision) \
+             edited_at, reply_count, reply_latest, pinned_by, pinned_at, files, deleted, revision) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             $21, $22, $23, $24, $25, $26, $27)",
+             $21, $22, $23, $24, $25, $26, $27, $28)",
             $conflict
         )
     };
@@ -810,7 +831,7 @@ const MESSAGE_UPSERT: &str = message_insert!(
      blocks = excluded.blocks, attachments = excluded.attachments, metadata = excluded.metadata, \
      thread = excluded.thread, shown = excluded.shown, counts = excluded.counts, edited_by = excluded.edited_by, \
      edited_at = excluded.edited_at, reply_count = excluded.reply_count, reply_latest = excluded.reply_latest, \
-     pinned_by = excluded.pinned_by, pinned_at = excluded.pinned_at, deleted = excluded.deleted, revision = excluded.revision"
+     pinned_by = excluded.pinned_by, pinned_at = excluded.pinned_at, files = excluded.files, deleted = excluded.deleted, revision = excluded.revision"
 );
 
 /// What most messages are: text, and nothing else.
@@ -825,7 +846,8 @@ fn plain_row(workspace: WorkspaceId, stored: &StoredMessage) -> Option<Vec<Value
     let Message { channel, ts, author, bot, subtype, text, .. } = &stored.message;
     let Message { blocks, attachments, metadata, client_msg_id, .. } = &stored.message;
     let Message { thread, parent_author, edited, replies, pinned, revision, .. } = &stored.message;
-    let content = blocks.is_some() || attachments.is_some() || metadata.is_some();
+    let files = !stored.message.files.is_empty();
+    let content = blocks.is_some() || attachments.is_some() || metadata.is_some() || files;
     let kind = bot.is_some() || subtype.is_some() || thread.is_some() || parent_author.is_some();
     let past = edited.is_some() || replies.is_some() || pinned.is_some() || stored.deleted || *revision != 1;
     if content || kind || past {
@@ -862,6 +884,7 @@ fn message_row(workspace: WorkspaceId, stored: &StoredMessage) -> Vec<Value> {
         reply_latest,
         message.pinned.map(|(user, _)| user),
         message.pinned.map(|(_, at)| at),
+        u64::try_from(message.files.len()).unwrap_or(u64::MAX),
         stored.deleted,
         message.revision,
     ]);
@@ -941,6 +964,7 @@ mod tests {
             blocks: None,
             attachments: None,
             metadata: None,
+            files: Vec::new(),
             client_msg_id: None,
             thread: None,
             parent_author: None,

@@ -1,11 +1,11 @@
 //! Posting, editing and deleting messages.
 
 use model::{
-    ChannelId, ChannelKind, Draft, EventKind, Message, MessageText, Parent, Replies, Role, Seq, Subtype, Ts,
-    UserId, Who, WorkspaceId,
+    ChannelId, ChannelKind, Draft, EventKind, File, Message, MessageText, Parent, Replies, Role, Seq,
+    Subtype, Ts, UserId, Who, WorkspaceId,
 };
 
-use super::{Batch, Decided, changes::Replier, channels, rights, threads};
+use super::{Batch, Decided, changes::Replier, channels, files, rights, threads};
 use crate::{
     By, Done, Refusal,
     rows::{StoredChannel, StoredMessage, channel_topic},
@@ -26,7 +26,7 @@ pub(super) async fn post(
         return Ok(Done::Posted { message: Box::new(message), repeated: true });
     }
     let (channel, parent) = may_post(batch, workspace, &draft, public_without_membership).await?;
-    let message = write(batch, workspace, channel, draft, parent).await?;
+    let message = write(batch, workspace, channel, draft, parent, Vec::new()).await?;
     Ok(Done::Posted { message: Box::new(message), repeated: false })
 }
 
@@ -36,6 +36,40 @@ pub(super) async fn may_post(
     workspace: WorkspaceId,
     draft: &Draft,
     public_without_membership: bool,
+) -> Decided<(StoredChannel, Option<StoredMessage>)> {
+    let has_content =
+        !draft.text.as_str().trim().is_empty() || draft.blocks.is_some() || draft.attachments.is_some();
+    allowed(batch, workspace, draft, public_without_membership, has_content).await
+}
+
+/// As [`may_post`], of a message with files: it needs nothing else.
+pub(super) async fn may_share(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    draft: &Draft,
+    public_without_membership: bool,
+) -> Decided<(StoredChannel, Option<StoredMessage>)> {
+    allowed(batch, workspace, draft, public_without_membership, true).await
+}
+
+/// Posts a message with files.
+pub(super) async fn share(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    draft: Draft,
+    public_without_membership: bool,
+    files: Vec<File>,
+) -> Decided<Message> {
+    let (channel, parent) = may_share(batch, workspace, &draft, public_without_membership).await?;
+    write(batch, workspace, channel, draft, parent, files).await
+}
+
+async fn allowed(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    draft: &Draft,
+    public_without_membership: bool,
+    has_content: bool,
 ) -> Decided<(StoredChannel, Option<StoredMessage>)> {
     let channel = batch.channel(workspace, draft.channel).await?;
     if !batch.is_member(workspace, draft.channel, draft.author).await? {
@@ -54,8 +88,6 @@ pub(super) async fn may_post(
     {
         return Err(Refusal::NotAllowed.into());
     }
-    let has_content =
-        !draft.text.as_str().trim().is_empty() || draft.blocks.is_some() || draft.attachments.is_some();
     if !has_content {
         return Err(Refusal::NoText.into());
     }
@@ -96,6 +128,7 @@ fn message_of(draft: Draft, ts: Ts, parent_author: Option<UserId>) -> Message {
         blocks: draft.blocks,
         attachments: draft.attachments,
         metadata: draft.metadata,
+        files: Vec::new(),
         client_msg_id: draft.client_msg_id,
         thread: draft.thread,
         parent_author,
@@ -115,13 +148,15 @@ async fn write(
     channel: StoredChannel,
     draft: Draft,
     parent: Option<StoredMessage>,
+    files: Vec<File>,
 ) -> Decided<Message> {
     let topic = channel_topic(workspace, draft.channel);
     let (position, ts) = batch.next(topic).await?;
     let everyone = draft.mentions_everyone
         && rights::may_mention_everyone(batch, workspace, draft.author, &channel).await?;
     let mentions = (draft.mentions.clone(), everyone);
-    let message = message_of(draft, ts, parent.as_ref().map(|parent| parent.message.author));
+    let parent_author = parent.as_ref().map(|parent| parent.message.author);
+    let message = Message { files, ..message_of(draft, ts, parent_author) };
     if let Some(key) = &message.client_msg_id {
         batch.put_key(workspace, message.channel, message.author, key, ts);
     }
@@ -186,7 +221,9 @@ pub(super) async fn post_notice(
 /// Whether somebody said it. What the server itself says are notices: they do not make a channel unread.
 fn said(subtype: Option<&Subtype>) -> bool {
     match subtype {
-        None | Some(Subtype::BotMessage | Subtype::Me | Subtype::ThreadBroadcast) => true,
+        None | Some(Subtype::BotMessage | Subtype::Me | Subtype::ThreadBroadcast | Subtype::FileShare) => {
+            true
+        }
         Some(
             Subtype::ChannelJoin { .. }
             | Subtype::ChannelLeave
@@ -321,7 +358,9 @@ pub(super) async fn edit(
     part(&mut message.blocks, edit.blocks);
     part(&mut message.attachments, edit.attachments);
     part(&mut message.metadata, edit.metadata);
-    if message.text.as_str().trim().is_empty() && message.blocks.is_none() && message.attachments.is_none() {
+    let is_blank = message.text.as_str().trim().is_empty();
+    let has_parts = message.blocks.is_some() || message.attachments.is_some() || !message.files.is_empty();
+    if is_blank && !has_parts {
         return Err(Refusal::NoText.into());
     }
     match edit.broadcast {
@@ -409,6 +448,7 @@ pub(super) async fn delete(
         Some(thread) => Some(uncount_reply(batch, workspace, channel, thread, previous.author).await?),
     };
     let orphaned = parent.as_ref().filter(|(_, orphaned)| *orphaned).map(|(parent, _)| parent.ts);
+    let with_files = Some(previous.clone()).filter(|previous| !previous.files.is_empty());
     let kind = EventKind::MessageDeleted {
         ts,
         thread: previous.thread,
@@ -417,6 +457,9 @@ pub(super) async fn delete(
         tombstone: tombstone.map(Box::new),
     };
     batch.emit(topic, place, kind);
+    if let Some(message) = with_files {
+        files::unshare(batch, workspace, by, &message).await?;
+    }
     if let Some(parent_ts) = orphaned {
         // The tombstone of a parent goes with its last reply.
         let stored = live(batch, workspace, channel, parent_ts).await?;
@@ -452,6 +495,7 @@ async fn erase(
     (message.text, message.blocks, message.attachments, message.metadata) = Default::default();
     (message.edited, message.client_msg_id, message.bot, message.pinned) = Default::default();
     message.reactions.clear();
+    message.files.clear();
     message.revision += 1;
     stored.counts = false;
     if has_replies {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use model::{
-    Channel, ChannelId, Event, EventKind, Generation, HeadRead, Membership, Message, Parent, PinChange,
-    Position, ReactionChange, Seq, Subtype, Topic, TopicId, Ts, UserId,
+    Channel, ChannelId, Event, EventKind, FileId, Generation, HeadRead, Membership, Message, Parent,
+    PinChange, Position, ReactionChange, Seq, Subtype, Topic, TopicId, Ts, UserId,
 };
 
 use super::{channels, people, threads};
@@ -118,6 +118,9 @@ impl Reader<'_> {
                 Kind::PreferenceChanged => self.preference(user, data).await?,
                 Kind::DndChanged => self.dnd(user).await?,
                 Kind::ManualPresence => self.manual_presence(user).await?,
+                Kind::FileCreated | Kind::FileChanged | Kind::FilePublic | Kind::FileDeleted => {
+                    self.file_event(kind, reference, actor).await?
+                }
                 _ => self.user_event(user, kind, reference, data).await?,
             },
             TopicId::Workspace(_) => self.workspace_event(kind, reference, actor, data).await?,
@@ -192,6 +195,36 @@ impl Reader<'_> {
                 let change = Box::new(PinChange { message, user: actor()?, pins });
                 if added { EventKind::PinAdded(change) } else { EventKind::PinRemoved(change) }
             }
+            Kind::FileShared
+            | Kind::FileUnshared
+            | Kind::FileChanged
+            | Kind::FilePublic
+            | Kind::FileDeleted
+            | Kind::FileCreated => self.file_event(kind, reference, actor().ok()).await?,
+            _ => return Err(CORRUPT),
+        })
+    }
+
+    /// What happened to a file. Of a deleted one only the deletion is told.
+    async fn file_event(
+        &mut self,
+        kind: Kind,
+        reference: Option<i64>,
+        actor: Option<UserId>,
+    ) -> Result<EventKind, StoreError> {
+        let file = FileId::from_raw(u64::try_from(reference.ok_or(CORRUPT)?).map_err(|_| CORRUPT)?);
+        let user = || actor.ok_or(CORRUPT);
+        let stored = rows::files::load_file(self.tx, self.topic.workspace, file).await?;
+        let Some(known) = stored.map(|stored| stored.file).filter(|known| !known.deleted) else {
+            let deleted = kind == Kind::FileDeleted;
+            return Ok(if deleted { EventKind::FileDeleted { file } } else { EventKind::Nothing });
+        };
+        Ok(match kind {
+            Kind::FileShared => EventKind::FileShared { file, user: user()? },
+            Kind::FileUnshared => EventKind::FileUnshared { file, user: user()? },
+            Kind::FilePublic => EventKind::FilePublic { file, user: user()? },
+            Kind::FileCreated => EventKind::FileCreated { file, user: user()? },
+            Kind::FileChanged => EventKind::FileChanged(Box::new(known)),
             _ => return Err(CORRUPT),
         })
     }

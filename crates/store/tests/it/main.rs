@@ -4,6 +4,7 @@
 mod accounts;
 mod channels;
 mod engine;
+mod files;
 mod jobs;
 mod log;
 mod membership;

@@ -1,10 +1,10 @@
 //! One of everything.
 
 use model::{
-    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Dnd, Event, EventKind, Generation,
-    Membership, Message, MessageText, Parent, PinChange, Position, Profile, Reaction, ReactionChange,
-    Replies, Role, Seq, Status, Subscription, Subtype, Topic, TopicId, Ts, User, UserId, UserKind, UserPart,
-    Workspace, WorkspaceId,
+    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Dnd, Event, EventKind, File, FileId,
+    Generation, Image, Membership, Message, MessageText, Parent, PinChange, Position, Profile, Reaction,
+    ReactionChange, Replies, Role, Seq, Share, Status, Subscription, Subtype, Topic, TopicId, Ts, User,
+    UserId, UserKind, UserPart, Workspace, WorkspaceId,
 };
 
 const TEAM: WorkspaceId = WorkspaceId::from_random(1);
@@ -108,6 +108,7 @@ pub(crate) fn message() -> Message {
         blocks: None,
         attachments: None,
         metadata: None,
+        files: Vec::new(),
         client_msg_id: None,
         thread: None,
         parent_author: None,
@@ -133,6 +134,71 @@ fn full_message() -> Message {
         pinned: Some((BOB, ts(26))),
         ..message()
     }
+}
+
+/// Where the server is reached.
+pub(crate) const SITE: &str = "https://chat.example.org";
+pub(crate) const FILE: FileId = FileId::from_random(0xf11e);
+
+pub(crate) fn file() -> File {
+    let thumbnail = |edge, width, height, format| model::Thumbnail { edge, width, height, format, bytes: 99 };
+    let thumbnails =
+        vec![thumbnail(64, 64, 64, model::Format::Jpeg), thumbnail(360, 360, 270, model::Format::Png)];
+    File {
+        id: FILE,
+        owner: ADA,
+        created: AT,
+        updated: AT + 2_000_000,
+        name: "a plan/\u{202e}é.png".to_owned(),
+        title: "The plan".to_owned(),
+        alt_text: "boxes and arrows".to_owned(),
+        mime: "image/png".to_owned(),
+        filetype: "png".to_owned(),
+        snippet: false,
+        size: 4_321,
+        public: true,
+        public_secret: Some("5ecre7".to_owned()),
+        image: Some(Image { width: 640, height: 480, tiny: Some("AAAA".to_owned()), thumbnails }),
+        deleted: false,
+    }
+}
+
+fn snippet() -> File {
+    File {
+        name: "..".to_owned(),
+        mime: "text/plain".to_owned(),
+        filetype: "rust".to_owned(),
+        snippet: true,
+        public: false,
+        public_secret: None,
+        image: None,
+        alt_text: String::new(),
+        ..file()
+    }
+}
+
+/// A message with a file, a snippet and a file that was deleted.
+fn with_files() -> Message {
+    let deleted = File { deleted: true, ..file() };
+    Message { files: vec![file(), snippet(), deleted], ..with(Subtype::FileShare) }
+}
+
+pub(crate) fn shares() -> Vec<Share> {
+    let share = |kind, channel: ChannelId, at, thread| Share {
+        channel,
+        kind,
+        channel_name: if kind == ChannelKind::Direct { String::new() } else { "plans".to_owned() },
+        ts: ts(at),
+        user: BOB,
+        thread,
+    };
+    let secret = ChannelId::from_random(77);
+    vec![
+        share(ChannelKind::Public, CHANNEL, 20, None),
+        share(ChannelKind::Public, CHANNEL, 30, Some(ts(20))),
+        share(ChannelKind::Private, secret, 40, None),
+        share(ChannelKind::Direct, DIRECT, 50, None),
+    ]
 }
 
 fn pin() -> Box<PinChange> {
@@ -174,6 +240,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         ("broadcast", Message { subtype: Some(Subtype::ThreadBroadcast), broadcast: true, ..reply() }),
         ("bot", Message { subtype: None, ..bot_message() }),
         ("bot_message", bot_message()),
+        ("file_share", with_files()),
         ("me", with(Subtype::Me)),
         ("join", with(Subtype::ChannelJoin { inviter: None })),
         ("join by invitation", with(Subtype::ChannelJoin { inviter: Some(BOB) })),
@@ -299,6 +366,13 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("group renamed", in_channel, EventKind::GroupRenamed(Box::new(channel(ChannelKind::Private)))),
         ("pin added", in_channel, EventKind::PinAdded(pin())),
         ("pin removed", in_channel, EventKind::PinRemoved(pin())),
+        ("file shared", in_channel, EventKind::FileShared { file: FILE, user: BOB }),
+        ("file unshared", in_channel, EventKind::FileUnshared { file: FILE, user: BOB }),
+        ("file changed", in_channel, EventKind::FileChanged(Box::new(file()))),
+        ("file public", in_channel, EventKind::FilePublic { file: FILE, user: ADA }),
+        ("file deleted", in_channel, EventKind::FileDeleted { file: FILE }),
+        ("file of nobody else deleted", in_user, EventKind::FileDeleted { file: FILE }),
+        ("file created", in_user, EventKind::FileCreated { file: FILE, user: ADA }),
         ("opened", in_user, EventKind::Opened { channel: DIRECT, kind: ChannelKind::Direct }),
         ("closed", in_user, EventKind::Closed { channel: CHANNEL, kind: ChannelKind::GroupDirect }),
         ("followed", in_user, EventKind::ThreadFollowed(subscription(true))),

@@ -73,7 +73,7 @@ fn every_key_of_an_event_has_slacks_type() {
     }
     let mut wrong = BTreeSet::new();
     for (name, event) in cases::events() {
-        let rendered = wire::event::render(&event);
+        let rendered = wire::event::render(&event, cases::SITE);
         let Ok(body) = serde_json::from_slice::<Value>(&rendered.body) else { continue };
         let mut ours = Types::new();
         collect("", &body, &mut ours);

@@ -6,6 +6,7 @@ use model::ChannelKind;
 use serde_json::Value;
 use wire::{
     conversation::{Seen, put_conversation, put_unread},
+    file::put_file,
     json::Object,
     message::{MessageView, put_message},
     team::put_team,
@@ -38,7 +39,7 @@ fn object(fill: impl FnOnce(&mut Object)) -> String {
 fn events_are_what_they_were() {
     let mut text = String::new();
     for (name, event) in cases::events() {
-        let rendered = wire::event::render(&event);
+        let rendered = wire::event::render(&event, cases::SITE);
         let body = String::from_utf8(rendered.body).unwrap();
         let extra = String::from_utf8(rendered.extra).unwrap();
         writeln!(text, "{name}\n  {body}\n  {extra}").unwrap();
@@ -60,9 +61,14 @@ fn events_are_what_they_were() {
 fn objects_are_what_they_were() {
     let mut text = String::new();
     for (name, message) in cases::messages() {
-        let view = MessageView::default();
+        let view = MessageView { site: cases::SITE, ..MessageView::default() };
         let object = object(|object| put_message(object, message_team(), &message, view));
         writeln!(text, "message {name}\n  {object}").unwrap();
+    }
+    for (name, shares) in [("shared", cases::shares()), ("unshared", Vec::new())] {
+        let object =
+            object(|object| put_file(object, message_team(), &cases::file(), cases::SITE, Some(&shares)));
+        writeln!(text, "file {name}\n  {object}").unwrap();
     }
     for kind in [ChannelKind::Public, ChannelKind::Private, ChannelKind::Direct, ChannelKind::GroupDirect] {
         let (channel, membership) = (cases::channel(kind), cases::membership());
@@ -92,7 +98,7 @@ fn objects_are_what_they_were() {
 #[test]
 fn addresses_stay_out_of_events() {
     for (name, event) in cases::events() {
-        let body = wire::event::render(&event).body;
+        let body = wire::event::render(&event, cases::SITE).body;
         assert!(!String::from_utf8(body).unwrap().contains("ada@example.org"), "{name}");
     }
 }

@@ -135,6 +135,16 @@ pub(super) fn row(method: &str) -> Option<Row> {
         }
         "dnd.setSnooze" => own(&[("num_minutes", "1")]),
         "dnd.teamInfo" => person(&[("users", "USER")]).refused("ok"),
+        "files.completeUploadExternal" => channel(&[("channel_id", "CHANNEL"), ("files", "FILES")])
+            .refused("file_not_found")
+            // It is complete.
+            .member("file_not_found"),
+        "files.delete" | "files.info" | "files.revokePublicURL" | "files.sharedPublicURL" => {
+            channel(&[("file", "FILE")]).refused("file_not_found")
+        }
+        "files.getUploadURLExternal" => own(&[("filename", "a.txt"), ("length", "5")]),
+        "files.list" => channel(&[("channel", "CHANNEL")]),
+        "files.upload" => channel(&[("channels", "CHANNEL"), ("content", "x")]),
         "parlance.invite.create" => own(&[]),
         "parlance.journey" => MESSAGE,
         "parlance.signout" => Row { about: About::Ends, ..own(&[]) },

@@ -9,7 +9,7 @@ use server::config::Config;
 use store::{NewCredential, SecretHash, Write, WriteKind};
 
 use super::{Canaries, Sandbox, Words};
-use crate::workspaces::add_workspace;
+use crate::{files::upload, workspaces::add_workspace};
 
 /// Who calls.
 pub(super) struct Caller {
@@ -179,16 +179,20 @@ impl Stage {
         let ann = self.server.person(0)?;
         let private = self.secrets[0].words.channel.clone();
         self.secrets[0].words.ts = furnish(&ann, &private, names).await?;
+        let words = self.secrets[0].words.clone();
+        self.secrets[0].words = words.with_file(&attach(&ann, &private, &names[3]).await?);
         let member = self.server.seed.members[0].id.clone();
         let direct = ann.ok("conversations.open", &[("users", &member)]).await?;
         let direct = direct["channel"]["id"].as_str().context("DM")?.to_owned();
         let ts = ann.post(&direct, said).await?;
-        let words = self.words(direct, ts)?;
+        let file = attach(&ann, &direct, said).await?;
+        let words = self.words(direct, ts)?.with_file(&file);
         self.secrets.push(Secret { what: "a DM", words, is_foreign: false });
         let made = theirs.ok("conversations.create", &[("name", &far[0]), ("is_private", "true")]).await?;
         let channel = made["channel"]["id"].as_str().context("channel")?.to_owned();
         let ts = furnish(theirs, &channel, far).await?;
-        let words = self.words(channel, ts)?;
+        let file = attach(theirs, &channel, &far[3]).await?;
+        let words = self.words(channel, ts)?.with_file(&file);
         self.secrets.push(Secret { what: "another workspace's channel", words, is_foreign: true });
         Ok(())
     }
@@ -224,6 +228,8 @@ impl Stage {
             email: seeded.people[0].email.clone(),
             later: (now + 3_600).to_string(),
             name: "another-name".to_owned(),
+            file: String::new(),
+            files: String::new(),
         })
     }
 
@@ -235,7 +241,8 @@ impl Stage {
         let member = self.server.seed.members[0].id.clone();
         api.ok("conversations.invite", &[("channel", &channel), ("users", &member)]).await?;
         let ts = api.post(&channel, "hello").await?;
-        Ok(Words { user: member, ..self.words(channel, ts)? })
+        let file = attach(api, &channel, "a").await?;
+        Ok(Words { user: member, ..self.words(channel, ts)?.with_file(&file) })
     }
 
     /// Both workspaces' secrets.
@@ -279,6 +286,12 @@ async fn furnish(api: &Api, channel: &str, words: &[String; 5]) -> Result<String
     api.ok("reactions.add", &[("channel", channel), ("timestamp", &ts), ("name", "wave")]).await?;
     api.ok("pins.add", &[("channel", channel), ("timestamp", &ts)]).await?;
     Ok(ts)
+}
+
+/// Uploads a file whose name and content are a canary.
+async fn attach(api: &Api, channel: &str, canary: &str) -> Result<String> {
+    let name = format!("{canary}.txt");
+    Ok(upload(api, &name, canary.as_bytes(), &[("channel_id", channel)]).await?.id)
 }
 
 /// A token that only the store can make: of a bot without scopes, or one that has expired.

@@ -15,6 +15,10 @@ pub(super) struct Words {
     pub(super) later: String,
     /// A name that no channel has.
     pub(super) name: String,
+    /// A file of the channel.
+    pub(super) file: String,
+    /// The same as what is to be completed.
+    pub(super) files: String,
 }
 
 impl Words {
@@ -28,9 +32,16 @@ impl Words {
             "EMAIL" => &self.email,
             "LATER" => &self.later,
             "NEW" => &self.name,
+            "FILE" => &self.file,
+            "FILES" => &self.files,
             other => other,
         };
         arguments.iter().map(|(name, value)| (*name, word(value))).collect()
+    }
+
+    /// With a file of the channel.
+    pub(super) fn with_file(self, file: &str) -> Words {
+        Words { file: file.to_owned(), files: serde_json::json!([{ "id": file }]).to_string(), ..self }
     }
 
     /// The same with nothing that exists.
@@ -40,7 +51,7 @@ impl Words {
             user: "U000000000000".to_owned(),
             bot: "B000000000000".to_owned(),
             email: "nobody@example.org".to_owned(),
-            ..self.clone()
+            ..self.clone().with_file("F000000000000")
         }
     }
 }
