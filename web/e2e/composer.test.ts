@@ -418,7 +418,8 @@ test("a call to everybody says how many it tells", async () => {
     for (const channel of boot.channels) if (channel.id === general) channel.num_members = 240;
     await route.fulfill({ response, json: boot });
   });
-  await writer.page.reload();
+  await writer.forget();
+  await writer.goto(`/c/${general}`);
   await writer.online();
   await area.click();
   await type("@chan");

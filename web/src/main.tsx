@@ -13,8 +13,11 @@ import "./styles/sidebar.css";
 import "./styles/places.css";
 import "./styles/files.css";
 import "./styles/density.css";
+import { registerWorker } from "./offline/register";
 import { startLook } from "./store/look";
 import { App } from "./views/App";
 
+performance.mark("first-script");
 startLook();
 createRoot(document.getElementById("root")!).render(<App />);
+registerWorker();

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::count::Format;
 use crate::report::{Verdict, command};
-use crate::{paths, peers, sdk, shell, web};
+use crate::test::Options;
+use crate::{paths, peers, sdk, shell, slack, web};
 
 /// Recordings of the whole test run.
 pub(crate) const ALL: &str = "record";
@@ -28,7 +29,7 @@ pub(crate) fn fresh(name: &str) -> Result<PathBuf> {
 }
 
 /// Records what the page is made of, compares all recordings, and the page with the committed one (or writes it).
-pub(crate) fn check(binary: &Path, write: bool) -> Result<Verdict> {
+pub(crate) fn check(binary: &Path, options: &Options) -> Result<Verdict> {
     if let Some(missing) = peers::node_missing() {
         return Ok(Verdict::Missing(missing));
     }
@@ -51,15 +52,19 @@ pub(crate) fn check(binary: &Path, write: bool) -> Result<Verdict> {
     std::fs::write(&methods_file, methods.stdout)?;
     let package = paths::root().join("tests/sdk/conformance");
     web::install(package.clone())?;
+    let mut selftest = Command::new("node");
+    selftest.arg("selftest.mjs").current_dir(&package);
+    let trusted = command(&mut selftest, Format::Lines, WITHIN)?;
     let mut check = Command::new("node");
     check.arg("check.mjs").arg(&folder).arg(paths::target().join(ALL)).arg(&methods_file);
     check.arg(paths::root().join("docs/api/compatibility.md")).current_dir(package);
-    if write {
+    slack::show(&mut check, options.ci);
+    if options.write {
         check.arg("--write");
     }
     let typescript = command(&mut check, Format::Lines, WITHIN);
     let rust = sdk::rust_recordings(&[&folder, &paths::target().join(ALL)]);
     // They are of this program: the next one's must not be compared with them.
     let _ = std::fs::remove_dir_all(paths::target().join(ALL));
-    Ok(typescript?.and(rust?))
+    Ok(trusted.and(typescript?).and(rust?))
 }

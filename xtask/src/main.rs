@@ -15,6 +15,7 @@ mod run;
 mod sdk;
 mod server;
 mod shell;
+mod slack;
 mod test;
 mod web;
 

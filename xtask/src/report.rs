@@ -108,7 +108,7 @@ impl Row {
         let note = if self.note.is_empty() { String::new() } else { format!("  {}", self.note) };
         let took = self.took.as_secs_f64();
         format!(
-            "{word:<8}{:<18}{passed:>5} passed {failed:>3} failed {skipped:>3} skipped {took:>7.1} s{note}",
+            "{word:<8}{:<21}{passed:>5} passed {failed:>3} failed {skipped:>3} skipped {took:>7.1} s{note}",
             self.step
         )
     }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::count::{Count, Format};
 use crate::postgres::{Bouncer, Postgres};
 use crate::report::{Report, Verdict, command};
-use crate::{conformance, licences, paths, peers, sdk, server, shell, web};
+use crate::{conformance, licences, paths, peers, sdk, server, shell, slack, web};
 
 /// What is run.
 #[derive(Default)]
@@ -41,6 +41,7 @@ const STEPS: &[(&str, &str)] = &[
     ("sdk-web-api", "@slack/web-api"),
     ("sdk-rtm-api", "@slack/rtm-api 7.0.1"),
     ("sdk-python", "slack_sdk: WebClient, AsyncWebClient"),
+    ("sdk-python-families", "each family of methods, with slack_sdk"),
     ("sdk-python-rtm", "slack_sdk: rtm_v2"),
     ("sdk-morphism", "slack-morphism"),
     ("sdk-families", "each family of methods, with @slack/web-api"),
@@ -62,7 +63,7 @@ const WEB_WITHIN: Duration = Duration::from_secs(600);
 pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     if options.list {
         for (step, what) in STEPS {
-            println!("{step:<18}{what}");
+            println!("{step:<21}{what}");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -83,25 +84,6 @@ pub(crate) fn test(options: &Options) -> Result<ExitCode> {
     });
     binary_steps(&mut report, options);
     Ok(shell::exit_code(report.finish()))
-}
-
-/// Where Slack's published samples may lie, from the project's root.
-const SLACK_SAMPLES: &str = "../shared/reference/slack-api/samples";
-
-/// Shows the tests Slack's samples. They are not ours to ship, so whoever has none loses these checks and
-/// nothing else: on a developer's machine those count as skipped, in CI they are left out by name.
-fn slack_samples(test: &mut Command, options: &Options) {
-    const VARIABLE: &str = "PARLANCE_SLACK_SAMPLES";
-    let folder = paths::root().join(SLACK_SAMPLES);
-    if std::env::var_os(VARIABLE).is_some() {
-        return;
-    }
-    if folder.is_dir() {
-        test.env(VARIABLE, folder);
-    } else if options.ci {
-        println!("    left out: *has_slacks_type, every_code_of_slack*: no {SLACK_SAMPLES} beside the clone");
-        test.args(["--skip", "has_slacks_type", "--skip", "every_code_of_slack"]);
-    }
 }
 
 fn web_steps(report: &mut Report) {
@@ -165,17 +147,18 @@ fn binary_steps(report: &mut Report, options: &Options) {
         if options.ci {
             test.env("CI", "1");
         }
-        slack_samples(&mut test, options);
+        slack::show_libtest(&mut test, options.ci);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
     store_steps(report);
     report.step("sdk-web-api", || sdk::node(&binary, "web_api.mjs"));
     report.step("sdk-rtm-api", || sdk::node(&binary, "rtm_api.mjs"));
     report.step("sdk-python", || sdk::python(&binary, "web_client.py"));
+    report.step("sdk-python-families", || sdk::python(&binary, "families.py"));
     report.step("sdk-python-rtm", || sdk::python(&binary, "rtm_client.py"));
     report.step("sdk-morphism", || sdk::rust(&binary));
     report.step("sdk-families", || sdk::node(&binary, "families.mjs"));
-    report.step("conformance", || conformance::check(&binary, options.write));
+    report.step("conformance", || conformance::check(&binary, options));
     report.step("e2e", || {
         if let Some(missing) = peers::node_missing() {
             return Ok(Verdict::Missing(missing));

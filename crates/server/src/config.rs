@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// Variables that start with `PARLANCE_` and belong to the test suite or name the file itself.
-const NOT_KEYS: [&str; 10] = [
+const NOT_KEYS: [&str; 11] = [
     "PARLANCE_CONFIG",
     "PARLANCE_BIN",
     "PARLANCE_LONG",
     "PARLANCE_SCREENSHOTS",
     "PARLANCE_SEED",
     "PARLANCE_SLACK_SAMPLES",
+    "PARLANCE_SLACK_TABLES",
     "PARLANCE_POSTGRES_BIN",
     "PARLANCE_TEST_STORE",
     "PARLANCE_TEST_STORE_ISOLATION",

@@ -29,14 +29,6 @@ macro_rules! implement_store {
                 $read!(self, query::accounts::workspace_by_domain, &domain)
             }
 
-            async fn authenticate(
-                &self,
-                workspace: WorkspaceId,
-                secret: SecretHash,
-                now: Micros,
-            ) -> Result<Authenticated, StoreError> {
-                $read!(self, query::accounts::authenticate, workspace, secret, now)
-            }
             async fn credential_state(
                 &self,
                 workspace: WorkspaceId,

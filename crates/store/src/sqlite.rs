@@ -4,6 +4,7 @@
 //! checkpoints. A lock file keeps a second process out.
 
 mod log;
+mod lookups;
 pub(crate) mod migrate;
 mod read;
 mod tx;
@@ -74,6 +75,8 @@ fn connect_reader(dir: &Path) -> rusqlite::Result<Connection> {
 fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // With statistics of values SQLite would plan a statement anew for each value that is bound to it; ours have one plan.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     connection.busy_timeout(std::time::Duration::from_secs(5))
 }

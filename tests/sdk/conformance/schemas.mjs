@@ -11,6 +11,7 @@ const webApi = path.dirname(require.resolve('@slack/web-api/package.json'));
 const types = path.dirname(require.resolve('@slack/types/package.json'));
 const settings = { skipTypeCheck: true, additionalProperties: false, expose: 'export', topRef: false, jsDoc: 'none' };
 let responses;
+let shared;
 
 /** `conversations.setTopic` → `ConversationsSetTopicResponse`. */
 function typeName(method) {
@@ -25,21 +26,31 @@ export function responseSchema(method) {
   return responses.createSchema(name);
 }
 
-/** Event type, with subtype if it has one → schema. */
+/** Event type, with subtype if it has one → schema. Only members of the union of all events: other types have a `type` too. */
 export function eventSchemas() {
   const generator = createGenerator({ ...settings, path: path.join(types, 'dist/events/*.d.ts'), type: '*' });
-  const { definitions } = generator.createSchema('SlackEvent');
+  const { definitions, ...union } = generator.createSchema('SlackEvent');
   const found = new Map();
-  for (const definition of Object.values(definitions)) {
-    const type = definition.properties?.type?.const;
-    if (type === undefined) continue;
-    const subtype = definition.properties.subtype?.const;
-    // A message inside of a message is checked as one of its own kind, see check.mjs.
-    const inner = { message: {}, previous_message: {} };
-    const properties = type === 'message' ? { ...definition.properties, ...inner } : definition.properties;
-    found.set(subtype === undefined ? type : `${type} ${subtype}`, { ...definition, properties, definitions });
-  }
+  const walk = (node) => {
+    if (node?.$ref) return walk(definitions[decodeURIComponent(node.$ref.replace('#/definitions/', ''))]);
+    if (node?.anyOf) return node.anyOf.forEach(walk);
+    const type = node?.properties?.type?.const;
+    if (type === undefined) throw new Error(`an event without a type: ${JSON.stringify(node)}`);
+    const subtype = node.properties.subtype?.const;
+    // A message inside of a message is checked as one of its own kind, see compare.mjs.
+    const inner = Object.fromEntries(['message', 'previous_message'].filter((key) => node.properties[key]).map((key) => [key, {}]));
+    const properties = type === 'message' ? { ...node.properties, ...inner } : node.properties;
+    found.set(subtype === undefined ? type : `${type} ${subtype}`, { ...node, properties, definitions });
+  };
+  walk(union);
   return found;
+}
+
+/** The schema of a type that @slack/types exports. */
+export function sharedSchema(name) {
+  shared ??= createGenerator({ ...settings, path: path.join(types, 'dist/{*,block-kit/*,common/*}.d.ts'), type: '*' });
+  // With an address of its own, so that its references are found wherever it stands.
+  return { ...shared.createSchema(name), $id: `slack:${name}` };
 }
 
 /** Names of all methods that the SDK has. */
@@ -70,23 +81,25 @@ export function validator(schema) {
   return new Ajv({ allErrors: true, strict: false }).compile(schema);
 }
 
-/** The keys of a schema's objects, as paths; each definition is entered once on a way. */
+/** The keys of a schema's object and of the objects directly in it, as paths. */
 export function keys(schema) {
   const all = new Set();
-  const walk = (node, at, seen) => {
+  const walk = (node, at, depth, seen) => {
     if (node === undefined || typeof node !== 'object') return;
     if (node.$ref) {
       const name = decodeURIComponent(node.$ref.replace('#/definitions/', ''));
-      if (!seen.includes(name)) walk(schema.definitions?.[name], at, [...seen, name]);
+      if (!seen.includes(name)) walk(schema.definitions?.[name], at, depth, [...seen, name]);
       return;
     }
-    for (const inner of [...(node.anyOf ?? []), ...(node.allOf ?? [])]) walk(inner, at, seen);
-    if (node.items) walk(node.items, at, seen);
+    for (const inner of [...(node.anyOf ?? []), ...(node.allOf ?? [])]) walk(inner, at, depth, seen);
+    if (node.items) walk(node.items, at, depth, seen);
     for (const [key, inner] of Object.entries(node.properties ?? {})) {
+      // What the type says is never there.
+      if (inner.not) continue;
       all.add(`${at}/${key}`);
-      if (at.split('/').length < 4) walk(inner, `${at}/${key}`, seen);
+      if (depth > 1) walk(inner, `${at}/${key}`, depth - 1, seen);
     }
   };
-  walk(schema, '', []);
+  walk(schema, '', 2, []);
   return all;
 }

@@ -7,10 +7,16 @@ import { api, finish, general, seed, test, unique, within } from './common.mjs';
 /** The SDK's client, which also keeps what it is answered, if somebody asks for that. */
 class Client extends WebClient {
   async apiCall(method, options) {
-    const body = await super.apiCall(method, options);
+    const answer = await super.apiCall(method, options);
     const folder = process.env.PARLANCE_RECORD;
-    if (folder) appendFileSync(`${folder}/node-${process.pid}.jsonl`, `${JSON.stringify({ kind: 'response', name: method, body })}\n`);
-    return body;
+    if (folder) {
+      // The SDK puts into the answer what it finds in its head.
+      const { scopes, acceptedScopes, ...response_metadata } = answer.response_metadata ?? {};
+      const { response_metadata: _, ...body } = answer;
+      if (Object.keys(response_metadata).length > 0) body.response_metadata = response_metadata;
+      appendFileSync(`${folder}/node-${process.pid}.jsonl`, `${JSON.stringify({ kind: 'response', name: method, body })}\n`);
+    }
+    return answer;
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Seed, Server } from "./server";
 
@@ -23,6 +23,7 @@ export const NETWORK_NOISE = /net::ERR_|WebSocket connection to/;
 export class Device {
   private readonly problems: string[] = [];
   private noise: RegExp | undefined;
+  private sleeper: CDPSession | undefined;
 
   private constructor(
     readonly name: string,
@@ -31,6 +32,8 @@ export class Device {
     private readonly server: Server,
   ) {
     page.on("console", (message) => {
+      // What a test asked for by `serviceWorkers: "block"`.
+      if (message.text() === "Service Worker registration blocked by Playwright") return;
       if (["error", "warning"].includes(message.type())) this.problems.push(`${name}: ${message.text()}`);
     });
     page.on("pageerror", (error) => this.problems.push(`${name}: ${error.message}`));
@@ -40,10 +43,38 @@ export class Device {
     });
   }
 
+  /** Without the service worker, unless asked for: a request that it passes on is beyond a test's reach. */
   static async open(browser: Browser, server: Server, name: string, options: BrowserContextOptions = {}): Promise<Device> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", userAgent: `Mozilla/5.0 (e2e) device/${name}`, ...options });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", userAgent: `Mozilla/5.0 (e2e) device/${name}`, serviceWorkers: "block", ...options });
     context.setDefaultTimeout(15_000);
     return new Device(name, context, await context.newPage(), server);
+  }
+
+  /** Another window of the same browser, at the same address. */
+  async another(): Promise<Device> {
+    const other = new Device(this.name, this.context, await this.context.newPage(), this.server);
+    other.noise = this.noise;
+    await other.page.goto(this.page.url());
+    await other.online();
+    return other;
+  }
+
+  /**
+   * Puts the page to sleep: not one more of its instructions runs. A browser that freezes a page tells it before
+   * (`told`), a machine that suspends does not. (CDP's own `Page.setWebLifecycleState` does nothing to a page that
+   * counts as visible, and Playwright makes every page count as that.)
+   */
+  async sleep({ told }: { told: boolean }): Promise<void> {
+    this.sleeper ??= await this.context.newCDPSession(this.page);
+    if (told) await this.page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+    await this.sleeper.send("Debugger.enable");
+    await this.sleeper.send("Debugger.pause");
+  }
+
+  async wake({ told }: { told: boolean }): Promise<void> {
+    await this.sleeper!.send("Debugger.resume");
+    await this.sleeper!.send("Debugger.disable");
+    if (told) await this.page.evaluate(() => document.dispatchEvent(new Event("resume")));
   }
 
   /** The network is about to be broken on purpose. */
@@ -55,6 +86,21 @@ export class Device {
   async close(): Promise<void> {
     await this.context.close();
     expect(this.problems.filter((problem) => !this.noise?.test(problem))).toEqual([]);
+  }
+
+  /** Takes away what this account has stored, so that the next page begins with a snapshot. */
+  async forget(): Promise<void> {
+    // From an address of the server's that is not the client: nobody has the database open.
+    await this.goto("/icon.svg");
+    await this.page.evaluate(async () => {
+      for (const { name } of await indexedDB.databases()) {
+        await new Promise((resolve, reject) => {
+          const asked = indexedDB.deleteDatabase(name!);
+          asked.onsuccess = resolve;
+          asked.onerror = () => reject(asked.error);
+        });
+      }
+    });
   }
 
   async goto(path: string): Promise<void> {
@@ -83,7 +129,8 @@ export class Device {
   /** To the newest message, wherever the conversation opened. */
   async toEnd(): Promise<void> {
     const button = this.page.locator(".conversation .to-end");
-    if (await button.isVisible()) await button.click();
+    // It may go by itself meanwhile.
+    if (await button.isVisible()) await button.click({ timeout: 2_000 }).catch(() => {});
     await button.waitFor({ state: "detached" });
   }
 

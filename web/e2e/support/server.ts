@@ -47,6 +47,16 @@ export class Server {
     await this.serve();
   }
 
+  /** Ends the program, as a machine that is switched off. */
+  down(): Promise<void> {
+    return this.end("SIGKILL");
+  }
+
+  /** Starts it again. */
+  up(): Promise<void> {
+    return this.serve();
+  }
+
   async stop(): Promise<void> {
     await this.end("SIGKILL");
     this.proxy.close();

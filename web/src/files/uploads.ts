@@ -206,6 +206,11 @@ export class Uploads {
     return this.sending.has(id);
   }
 
+  /** A message is on its way with files that only this page has. */
+  sends(): boolean {
+    return this.delivering.size > 0;
+  }
+
   retry(id: string): void {
     const pending = this.sending.get(id);
     if (pending === undefined) return;

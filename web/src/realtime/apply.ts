@@ -10,7 +10,7 @@
 import type { Block, Boot, EventPosition, Message, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { applyEvent, conversationOf, forget, mapLog, mapLogs, pinned, putConversation, putUsers, reacted, readUpTo, settle } from "./events";
 import type { Effect } from "./events";
-import { change, emptyLog, findRow, merge, put, remove } from "./log";
+import { change, emptyLog, findRow, merge, put, remove, trim } from "./log";
 import type { Page } from "./log";
 import { applyPersonalInput, applyPresence, bootPersonal } from "./personal";
 import type { PersonalInput } from "./personal";
@@ -29,9 +29,14 @@ export type Input =
   | { type: "fetching"; log?: LogKey }
   /** It did not come. */
   | { type: "fetch_failed"; log?: LogKey; refused?: string }
-  | { type: "booted"; boot: Boot }
+  | { type: "booted"; boot: Boot; now: number }
+  /** What an earlier page stored: the first of all inputs. */
+  | { type: "restored"; state: State }
+  /** Rows far from where the person looks leave the memory: those from `first` to `last` stay. */
+  | { type: "trim"; log: LogKey; epoch: number; first: Ts; last: Ts }
   | { type: "page"; log: LogKey; epoch: number; page: Omit<Page, "v">; p: EventPosition | undefined }
-  | { type: "users"; users: readonly User[] }
+  /** `last`: the list of people is complete. */
+  | { type: "users"; users: readonly User[]; last?: boolean }
   /** Unloads a log, for instance to open it again at its end. */
   | { type: "unload"; log: LogKey }
   /** One's own message: queued, and what became of it. */
@@ -59,7 +64,9 @@ export const TYPING_MS = 5_000;
 
 export function apply(state: State, input: Input): Step {
   const effects: Effect[] = [];
-  return { state: next(state, input, effects), effects };
+  const after = next(state, input, effects);
+  const due = effects.some((effect) => effect.kind === "boot") || (after.bootDue && input.type !== "booted");
+  return { state: after.bootDue === due ? after : { ...after, bootDue: due }, effects };
 }
 
 function next(state: State, input: Input, effects: Effect[]): State {
@@ -73,15 +80,22 @@ function next(state: State, input: Input, effects: Effect[]): State {
     case "fetch_failed":
       return failed(hold(state, input.log, -1), input.log, input.refused);
     case "booted":
-      return applyBoot(state, input.boot, effects);
+      return applyBoot(state, input.boot, input.now, effects);
+    case "restored":
+      // Who was there when the page was closed says nothing about now.
+      return { ...input.state, pending: state.pending, personal: { ...input.state.personal, presence: {} } };
+    case "trim":
+      // A page that is on its way belongs to the edge that the log had when it was asked for.
+      if ((state.loads[input.log]?.busy ?? 0) > 0) return state;
+      return mapLog(state, input.log, (log) => (log.epoch === input.epoch ? trim(log, input.first, input.last) : log));
     case "page":
       return applyPage(state, input, effects);
     case "users":
-      return putUsers(state, input.users);
+      return putUsers(input.last ? { ...state, peopleKnown: true } : state, input.users);
     case "unload":
       return mapLog(state, input.log, (log) => ({ ...emptyLog, epoch: log.epoch + 1 }));
     case "send":
-      return mapPending(state, logKey(input.pending.channel, input.pending.thread), (list) => [...list, input.pending]);
+      return mapPending(state, logKey(input.pending.channel, input.pending.thread), (list) => (list.some((it) => it.id === input.pending.id) ? list : [...list, input.pending]));
     case "send_status":
       return sendStatus(state, input);
     case "discard":
@@ -137,12 +151,12 @@ function applyFrame(state: State, frame: TopicFrames | WireEvent, now: number, e
     }
     case "_reset": {
       const { t, g, s } = frame as Extract<TopicFrames, { type: "_reset" }>;
-      effects.push({ kind: "boot" });
+      effects.push({ kind: "boot" }, { kind: "drop", channel: t });
       const dropped = mapLogs(state, t, (log) => ({ ...emptyLog, epoch: log.epoch + 1 }));
       return putTopic(dropped, t, { g, s, pulling: false, holds: state.topics[t]?.holds ?? 0, recent: [] });
     }
     case "_gone":
-      return applyGone(state, (frame as Extract<TopicFrames, { type: "_gone" }>).t);
+      return applyGone(state, (frame as Extract<TopicFrames, { type: "_gone" }>).t, effects);
   }
   const event = frame as WireEvent;
   if (event._p === undefined) return applySignal(state, event, now);
@@ -176,6 +190,7 @@ function take(state: State, t: TopicId, s: number, event: WireEvent | undefined,
   const topic = state.topics[t]!;
   const recent = event !== undefined && topic.holds > 0 ? [...topic.recent, event] : topic.recent;
   const moved = putTopic(state, t, { ...topic, s, recent });
+  if (event !== undefined && t !== state.self?.id && t !== state.team?.id) effects.push({ kind: "event", event, s });
   return event === undefined ? moved : applyEvent(moved, event, s, effects);
 }
 
@@ -187,7 +202,8 @@ function pull(state: State, t: TopicId, effects: Effect[]): State {
   return putTopic(state, t, { ...topic, pulling: true });
 }
 
-function applyGone(state: State, t: TopicId): State {
+function applyGone(state: State, t: TopicId, effects: Effect[]): State {
+  effects.push({ kind: "drop", channel: t });
   const { [t]: _, ...topics } = state.topics;
   const it = state.conversations[t];
   const kept = { ...forget(state, t), topics };
@@ -273,11 +289,14 @@ function applyPage(state: State, input: Extract<Input, { type: "page" }>, effect
   // Without a position of its own a page counts as read where the topic stands.
   const v = p?.s ?? topic?.s ?? 0;
   let next = mapLog(state, input.log, (it) => merge(it, { ...input.page, v }));
-  for (const message of input.page.messages) next = settle(next, t, message);
+  for (const message of input.page.messages) {
+    next = settle(next, t, message);
+    if (message.user !== undefined && next.users[message.user] === undefined) effects.push({ kind: "user", id: message.user });
+  }
   return hold(replay(next, t, v, effects), input.log, -1);
 }
 
-function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
+function applyBoot(state: State, boot: Boot, now: number, effects: Effect[]): State {
   const uv = boot._p[boot.self.id]?.[1] ?? 0;
   const conversations: Record<string, State["conversations"][string]> = {};
   for (const channel of boot.channels) {
@@ -287,9 +306,14 @@ function applyBoot(state: State, boot: Boot, effects: Effect[]): State {
   }
   const topics: Record<TopicId, TopicState> = { ...state.topics };
   for (const [t, [g, s]] of Object.entries(boot._p)) topics[t] ??= { g, s, pulling: false, holds: 0, recent: [] };
-  let next: State = { ...state, booted: true, self: boot.self, team: boot.team, conversations, topics, memberships: {}, personal: bootPersonal(state.personal, boot, uv, effects) };
+  let next: State = { ...state, booted: true, bootedAt: now, self: boot.self, team: boot.team, conversations, topics, memberships: {}, personal: bootPersonal(state.personal, boot, uv, effects) };
   next = putUsers(next, [boot.self]);
   for (const t of Object.keys(topics)) next = replay(next, t, boot._p[t]?.[1] ?? 0, effects);
+  for (const id of Object.keys(state.conversations)) {
+    if (next.conversations[id] !== undefined) continue;
+    effects.push({ kind: "drop", channel: id });
+    next = forget(next, id);
+  }
   return hold(next, undefined, -1);
 }
 

@@ -17,7 +17,11 @@ export type Effect =
   /** Fetch somebody who is not known yet. */
   | { kind: "user"; id: string }
   /** Fetch the newest page of followed threads. */
-  | { kind: "threads" };
+  | { kind: "threads" }
+  /** A channel's event was applied: it changes messages that are stored, too. */
+  | { kind: "event"; event: WireEvent; s: number }
+  /** Nothing of a channel's messages may be shown any more: they leave the store, too. */
+  | { kind: "drop"; channel: string };
 
 /**
  * Applies one event to everything it touches. Each part of the state knows the seq up to which it is
@@ -46,7 +50,7 @@ export function applyEvent(state: State, event: WireEvent, seq: number, effects:
       return applyJoined(state, event, seq, effects);
     case "channel_left":
     case "group_left":
-      return applyLeft(state, event);
+      return applyLeft(state, event, effects);
     case "member_joined_channel":
     case "member_left_channel":
       return inConversation(state, event.channel, seq, (it) => countMembers(it, event._p?.members));
@@ -100,6 +104,7 @@ export function conversationOf(channel: Channel, v: number, uv: number): Convers
     latest,
     ownTs: TS_ZERO,
     markTs: TS_ZERO,
+    deletedTs: TS_ZERO,
     counted: [],
     mentionsBase: channel.mention_count ?? 0,
     mentionsUpTo: latest,
@@ -333,6 +338,7 @@ function uncount(it: Conversation, ts: Ts, previous: Message | undefined, event:
     ...it,
     counted: it.counted.filter((other) => other !== ts),
     mentions: it.mentions.filter((other) => other !== ts),
+    deletedTs: maxTs(it.deletedTs, event.event_ts ?? ts),
   };
   const unread = compareTs(ts, it.lastRead) > 0;
   const self = state.self?.id;
@@ -362,6 +368,7 @@ function applyMark(state: State, event: WireEvent, seq: number, effects: Effect[
   const next = stands ? readUpTo(it, ts, left === undefined ? undefined : { left, at }) : it;
   // Something is unread that this device does not know of.
   if (stands && event.has_unreads === true && compareTs(it.latest, ts) <= 0) effects.push({ kind: "boot" });
+  if (stands && left !== undefined && left > 0 && compareTs(it.deletedTs, at) > 0) effects.push({ kind: "boot" });
   return putConversation(state, { ...next, uv: seq, markTs: maxTs(it.markTs, at) });
 }
 
@@ -395,11 +402,12 @@ function applyJoined(state: State, event: WireEvent, seq: number, effects: Effec
   return { ...putConversation(state, conversation), topics, memberships: member ?? state.memberships };
 }
 
-function applyLeft(state: State, event: WireEvent): State {
+function applyLeft(state: State, event: WireEvent, effects: Effect[]): State {
   const id = typeof event.channel === "object" ? event.channel.id : event.channel!;
   const at = event._p?.channel;
   const member = at === undefined ? state.memberships : passMembership(state, id, [at.g, at.s]);
   if (member === undefined) return state;
+  effects.push({ kind: "drop", channel: id });
   return { ...forget(state, id), memberships: member };
 }
 

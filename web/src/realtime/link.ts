@@ -18,7 +18,20 @@ export type LinkState =
   /** Does not try again by itself. */
   | { phase: "stopped"; reason: "signed_out" | "refused" };
 
+/** What a session needs of a connection; `Link` is one, `Tabs` shares one among windows. */
+export interface Line {
+  start(): void;
+  stop(reason: "signed_out" | "refused"): void;
+  probe(): void;
+  pull(t: TopicId, g: number, s: number): void;
+  typing(channel: string, thread: string | undefined): void;
+  watchPresence(users: readonly string[]): void;
+  tickle(): void;
+}
+
 export interface LinkHandlers {
+  /** Whose connection it is; false: somebody else's than expected. */
+  greeted?(frame: HelloFrame): boolean;
   /** The positions to resume from. */
   positions(): Record<TopicId, Position>;
   connected(): void;
@@ -42,7 +55,7 @@ const RETRY_CAP_MS = 30_000;
 /** One typing frame in this time per conversation; the server passes on no more. */
 const TYPING_EVERY_MS = 3_000;
 
-export class Link {
+export class Link implements Line {
   private state: LinkState = { phase: "connecting", attempt: 0 };
   private socket: SocketLike | undefined;
   private attempt = 0;
@@ -75,6 +88,13 @@ export class Link {
     this.drop();
     this.turn++;
     this.become({ phase: "stopped", reason });
+  }
+
+  /** Closes for now; `start` connects again. */
+  pause(): void {
+    this.drop();
+    this.turn++;
+    this.become({ phase: "connecting", attempt: 0 });
   }
 
   /** The network may be back, or gone: find out now rather than at the next beat. */
@@ -167,6 +187,7 @@ export class Link {
   private hello(frame: HelloFrame): void {
     this.cancelTimer();
     this.heartbeatMs = frame.heartbeat_ms;
+    if (this.handlers.greeted?.(frame) === false) return this.stop("signed_out");
     this.handlers.connected();
     this.send({ type: "resume", positions: this.handlers.positions() });
     this.become({ phase: "online" });

@@ -87,6 +87,15 @@ export function remove(log: Log, ts: Ts, v: number | undefined): Log {
   return { ...log, rows: log.rows.filter((other) => other !== row) };
 }
 
+/** The part of a log between two messages. The rest can be read again. */
+export function trim(log: Log, first: Ts, last: Ts): Log {
+  const from = lowerBound(log.rows, first);
+  const end = lowerBound(log.rows, last);
+  const to = log.rows[end]?.message.ts === last ? end + 1 : end;
+  if (to <= from || (from === 0 && to === log.rows.length)) return log;
+  return { ...log, rows: log.rows.slice(from, to), older: log.older || from > 0, newer: log.newer || to < log.rows.length };
+}
+
 /** A piece of history that the server read at seq `v`. */
 export interface Page {
   /** Ascending. */

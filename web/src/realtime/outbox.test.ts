@@ -17,6 +17,7 @@ let script: (Failure | "hang")[];
 let posted: Map<string, string>;
 let saved: Pending[];
 let online: boolean;
+let active: boolean;
 let outbox: Outbox;
 
 beforeEach(() => {
@@ -27,6 +28,7 @@ beforeEach(() => {
   posted = new Map();
   saved = [];
   online = true;
+  active = true;
   outbox = make();
 });
 
@@ -48,10 +50,13 @@ function make(): Outbox {
     },
     online: () => online,
     suspect: () => {},
+    active: () => active,
     save: (pending) => {
-      saved = structuredClone(pending);
+      saved = [...saved.filter((it) => it.id !== pending.id), structuredClone(pending)];
     },
-    load: () => saved,
+    remove: (id) => {
+      saved = saved.filter((it) => it.id !== id);
+    },
   });
 }
 
@@ -169,7 +174,7 @@ test("what was not confirmed is sent again after a reload, under its id", async 
   outbox.stop();
   state = initialState;
   outbox = make();
-  outbox.start();
+  outbox.start(saved);
   await settle();
   expect(calls.map((args) => args["client_msg_id"])).toEqual(["a", "a"]);
   expect(status()).toEqual(["a:sent"]);
@@ -195,7 +200,7 @@ test("an answered message whose echo never comes was deleted, and goes", async (
 
 test("after a reload a failed message does not hold up the one behind it", async () => {
   saved = [{ ...pending("a"), status: "failed", error: "restricted_action", refused: true }, pending("b")];
-  outbox.start();
+  outbox.start(saved);
   await settle();
   expect(status()).toEqual(["a:failed", "b:sent"]);
 });
@@ -213,7 +218,7 @@ test("whatever the server does, each message is posted once at most, in order, w
     fc.asyncProperty(fc.array(fc.record({ formatted: fc.boolean(), reload: fc.boolean() }), { minLength: 1, maxLength: 6 }), fc.array(act, { maxLength: 20 }), async (messages, acts) => {
       world = new FakeWorld();
       state = initialState;
-      [calls, posted, saved, online] = [[], new Map(), [], true];
+      [calls, posted, saved, online, active] = [[], new Map(), [], true, true];
       outbox = make();
       script = [...acts] as Failure[];
       const written = messages.map(({ formatted }, i): Pending => ({ ...pending(`m${i}`), created: i, ...(formatted ? { blocks: [{ type: "rich_text", elements: [i] }] } : {}) }));
@@ -224,7 +229,7 @@ test("whatever the server does, each message is posted once at most, in order, w
         outbox.stop();
         state = initialState;
         outbox = make();
-        outbox.start();
+        outbox.start(saved);
       }
       await world.pass(200_000);
       for (const call of calls) {
@@ -239,4 +244,25 @@ test("whatever the server does, each message is posted once at most, in order, w
     }),
     { numRuns: 200 },
   );
+});
+
+test("a window that does not send leaves it to the one that does, and takes over when it has to", async () => {
+  active = false;
+  outbox.send(pending("a"));
+  await world.pass(60_000);
+  expect(calls).toEqual([]);
+  expect(status()).toEqual(["a:sending"]);
+  expect(saved.map((it) => it.id)).toEqual(["a"]);
+  active = true;
+  outbox.resume();
+  await settle();
+  expect(status()).toEqual(["a:sent"]);
+  expect(saved).toEqual([]);
+});
+
+test("offline, a message that another window would send says that it waits", () => {
+  active = false;
+  online = false;
+  outbox.send(pending("a"));
+  expect(status()).toEqual(["a:waiting"]);
 });

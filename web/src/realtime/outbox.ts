@@ -27,27 +27,38 @@ export interface OutboxPorts {
   call: Call;
   state(): State;
   dispatch(input: Input): void;
+  /** This window sends for all windows of the browser. */
+  active(): boolean;
   /** The server is reachable, as far as the browser and the socket know. */
   online(): boolean;
   /** A call got no answer: the link may be dead too. */
   suspect(): void;
-  /** Keeps what is not sent yet across a reload. */
-  save(pending: Pending[]): void;
-  load(): Pending[];
+  /** Keeps a message that is not sent yet across a reload, and forgets one that is. */
+  save(pending: Pending): void;
+  remove(id: string): void;
 }
 
 export class Outbox {
   private readonly working = new Set<LogKey>();
   private readonly waiting = new Set<() => void>();
+  private readonly watched = new Set<string>();
   private stopped = false;
 
   constructor(private readonly ports: OutboxPorts) {}
 
-  /** Goes on with what an earlier page left behind. */
-  start(): void {
-    for (const pending of this.ports.load()) {
+  /** Goes on with what an earlier page, or another window, left behind. */
+  start(left: readonly Pending[]): void {
+    for (const pending of left) {
       this.ports.dispatch({ type: "send", pending: pending.status === "failed" ? pending : { ...pending, status: "sending" } });
-      this.pump(logKey(pending.channel, pending.thread));
+    }
+    this.resume();
+  }
+
+  /** Something may have come to be sent, or this window sends from now on. */
+  resume(): void {
+    for (const [key, list] of Object.entries(this.ports.state().pending)) {
+      this.pump(key);
+      for (const it of list) if (it.status === "sent") this.watch(key, it.id);
     }
   }
 
@@ -58,20 +69,20 @@ export class Outbox {
 
   send(pending: Pending): void {
     this.ports.dispatch({ type: "send", pending });
-    this.save();
+    this.ports.save(pending);
     this.pump(logKey(pending.channel, pending.thread));
   }
 
   /** Sends a failed message again, under its own id. */
   retry(key: LogKey, id: string): void {
     this.ports.dispatch({ type: "send_status", log: key, id, status: "sending" });
-    this.save();
+    this.keep(key, id);
     this.pump(key);
   }
 
   discard(key: LogKey, id: string): void {
     this.ports.dispatch({ type: "discard", log: key, id });
-    this.save();
+    this.ports.remove(id);
   }
 
   /** The network is back: do not wait for the next turn. */
@@ -81,20 +92,28 @@ export class Outbox {
 
   private pump(key: LogKey): void {
     if (this.working.has(key)) return;
+    if (!this.ports.active()) return this.wait(key);
     this.working.add(key);
     void this.work(key);
+  }
+
+  /** Another window sends; but who is offline knows that it does not happen now. */
+  private wait(key: LogKey): void {
+    if (this.ports.online()) return;
+    for (const it of this.ports.state().pending[key] ?? []) {
+      if (it.status === "sending") this.ports.dispatch({ type: "send_status", log: key, id: it.id, status: "waiting" });
+    }
   }
 
   private async work(key: LogKey): Promise<void> {
     for (;;) {
       const next = this.ports.state().pending[key]?.find((it) => it.status === "sending" || it.status === "waiting");
-      if (next === undefined || this.stopped) {
+      if (next === undefined || this.stopped || !this.ports.active()) {
         // In the same step in which nothing was found: what is added from now on starts the work anew.
         this.working.delete(key);
         return;
       }
       await this.deliver(key, next);
-      this.save();
     }
   }
 
@@ -102,7 +121,7 @@ export class Outbox {
     const { world, dispatch, online } = this.ports;
     let counted = 0;
     let since = world.now();
-    for (let attempt = 0; !this.stopped && this.exists(key, it.id); attempt++) {
+    for (let attempt = 0; !this.stopped && this.ports.active() && this.exists(key, it.id); attempt++) {
       try {
         const answer = await this.ports.call<Envelope & { ts: Ts }>("chat.postMessage", {
           channel: it.channel,
@@ -113,12 +132,14 @@ export class Outbox {
           client_msg_id: it.id,
         });
         dispatch({ type: "send_status", log: key, id: it.id, status: "sent", ts: answer.ts });
+        this.ports.remove(it.id);
         this.watch(key, it.id);
         return;
       } catch (thrown) {
         const failure = failureOf(thrown);
         if (failure.kind === "refused") {
           dispatch({ type: "send_status", log: key, id: it.id, status: "failed", error: failure.error, refused: true });
+          this.keep(key, it.id);
           return;
         }
         if (failure.kind === "unknown") {
@@ -126,6 +147,7 @@ export class Outbox {
           if (!online()) [counted, since] = [0, world.now()];
           else if (++counted >= TRIES_MAX && world.now() - since >= TRIES_MIN_MS) {
             dispatch({ type: "send_status", log: key, id: it.id, status: "failed", error: failure.error, refused: false });
+              this.keep(key, it.id);
             return;
           }
         }
@@ -150,7 +172,10 @@ export class Outbox {
   }
 
   private watch(key: LogKey, id: string): void {
+    if (this.watched.has(id) || !this.ports.active()) return;
+    this.watched.add(id);
     this.ports.world.after(ECHO_MS, () => {
+      this.watched.delete(id);
       if (this.stopped || !this.exists(key, id)) return;
       if (this.ports.online()) this.discard(key, id);
       else this.watch(key, id);
@@ -161,7 +186,8 @@ export class Outbox {
     return this.ports.state().pending[key]?.some((it) => it.id === id) ?? false;
   }
 
-  private save(): void {
-    this.ports.save(Object.values(this.ports.state().pending).flat().filter((it) => it.status !== "sent" && it.files === undefined));
+  private keep(key: LogKey, id: string): void {
+    const pending = this.ports.state().pending[key]?.find((it) => it.id === id);
+    if (pending !== undefined) this.ports.save(pending);
   }
 }

@@ -9,6 +9,11 @@ import type { Boot, Channel, Envelope, HistoryPage, PinnedItem, Position, TopicI
 import { TS_ZERO, compareTs } from "../wire/types";
 import { signal } from "../store/signal";
 import type { Signal } from "../store/signal";
+import { loadAccount, saveAccount, watchAccount } from "../store/account";
+import type { Account } from "../store/account";
+import { databaseName } from "../store/database";
+import { DeviceStore } from "../store/device";
+import type { Wanted } from "../store/rows";
 import { apply } from "./apply";
 import type { Effect, Input } from "./apply";
 import { covers, lowerBound } from "./log";
@@ -21,6 +26,7 @@ import type { PostBytes } from "../files/post";
 import { Outbox } from "./outbox";
 import { Places } from "./places";
 import { PresenceWatch } from "./presence";
+import { Tabs, browserTabs } from "./tabs";
 import { fullJitterMs, uuid } from "./ports";
 import type { World } from "./ports";
 import { channelOf, hasUnreads, initialState, isReply, threadOf } from "./state";
@@ -36,12 +42,27 @@ const LOGS_MAX = 16;
 const MARK_EVERY_MS = 700;
 /** A conversation with more messages than this is not kept when another is opened. */
 const ROWS_KEPT_MAX = 600;
+/** A log with more rows than `ROWS_MAX` in memory keeps so many on either side of what the person sees. */
+const ROWS_MAX = 1_000;
+const ROWS_AROUND = 300;
+/** Replies of a thread that are shown at once. */
+const THREAD_MAX = 4_000;
+/** A snapshot older than this is renewed when the server is reachable, whatever events said since, milliseconds. */
+const BOOT_EVERY_MS = 12 * 3_600_000;
 /** What the server sends within this time is shown together, milliseconds. */
 const FRAMES_MS = 16;
 /** Activity is told to the server at most once in this time, milliseconds. */
 const TICKLE_EVERY_MS = 30_000;
+const FRAMES_MAX_MS = 250;
 /** People that are fetched at the start, in pages of 500; others when they say something. */
 const USER_PAGES_MAX = 20;
+
+/** A piece of history and where it comes from. */
+interface Loaded {
+  page: Omit<Page, "v">;
+  p: HistoryPage["_p"];
+  local?: true;
+}
 
 export interface SessionPorts {
   world: World;
@@ -63,6 +84,8 @@ function justBefore(ts: Ts): Ts {
 export class Session {
   readonly state: Signal<State> = signal(initialState);
   readonly link: Signal<LinkState> = signal<LinkState>({ phase: "connecting", attempt: 0 });
+  /** False after a start from the device, until what happened meanwhile has come. */
+  readonly current: Signal<boolean> = signal(true);
   /** The person signs out on this device. */
   leaving = false;
   /** Threads, mentions, people, preferences: what is around the conversations. */
@@ -71,31 +94,37 @@ export class Session {
   readonly uploads: Uploads;
   private readonly presence: PresenceWatch;
   private tickledAt = 0;
-  private readonly socket: Link;
+  private line: Tabs | undefined;
+  private store: DeviceStore | undefined;
+  /** The server has said that this session is this account's. */
+  private verified = false;
+  /** Threads are as an earlier page had them. */
+  private restored = false;
+  /** Topics whose events since the last page have not all come. */
+  private readonly behind = new Set<TopicId>();
+  private leads = false;
+  private bootAgain = false;
+  private unwatch: (() => void) | undefined;
   private readonly outbox: Outbox;
   private readonly opened: LogKey[] = [];
+  /** What the person sees of the logs that are on screen: the first and the last message. */
+  private readonly looks = new Map<LogKey, { first: Ts; last: Ts }>();
+  private trimming = false;
   private readonly asked = new Set<string>();
   /** The cursors that are on their way to the server, and whether they moved meanwhile. */
   private readonly marks = new Map<string, { ts: Ts; due: boolean }>();
-  private saved = new Set<string>();
+  /** Cursors that an earlier page could not tell the server. */
+  private readonly unmarked = new Map<string, Ts>();
   private frames: Input[] = [];
+  private framesMs = FRAMES_MS;
   private cancelFrames: (() => void) | undefined;
   private booting = false;
   private stopped = false;
   private cancelTyping: (() => void) | undefined;
 
   constructor(private readonly ports: SessionPorts) {
-    const { world, call } = ports;
-    this.socket = new Link(world, call, {
-      positions: () => this.positions(),
-      connected: () => {
-        this.flush();
-        this.dispatch({ type: "connected" });
-      },
-      frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
-      state: (state) => this.linked(state),
-    });
-    this.presence = new PresenceWatch(world, (users) => this.socket.watchPresence(users));
+    const { world } = ports;
+    this.presence = new PresenceWatch(world, (users) => this.line?.watchPresence(users));
     this.places = new Places({
       world,
       call: (method, args) => this.call(method, args),
@@ -112,38 +141,147 @@ export class Session {
       storage: ports.windowStorage ?? (typeof sessionStorage === "undefined" ? ports.storage : sessionStorage),
     });
     this.outbox = new Outbox({
-      world,
+      world: ports.world,
       call: (method, args) => this.call(method, args),
       state: () => this.state.get(),
-      dispatch: (input) => this.dispatch(input),
-      online: () => this.link.get().phase === "online" && world.networkUp(),
-      suspect: () => this.socket.probe(),
-      save: (pending) => this.saveOutbox(pending),
-      load: () => this.loadOutbox(),
+      dispatch: (input) => {
+        this.dispatch(input);
+        this.line?.share(input);
+      },
+      active: () => this.leads && this.verified,
+      online: () => this.link.get().phase === "online" && ports.world.networkUp(),
+      suspect: () => this.line?.probe(),
+      save: (pending) => this.store?.savePending(pending),
+      remove: (id) => this.store?.removePending(id),
     });
   }
 
-  /** Boots, then connects from the boot's positions: nothing is lost in between. Throws what the first call threw. */
+  /**
+   * Opens from what the device has, or boots; then connects from there: nothing is lost in between. Throws what the
+   * first call threw, when there is nothing to open from.
+   */
   async start(): Promise<void> {
+    if (await this.restore()) return;
     const people = this.fetchUsers().catch(() => {});
     await this.boot();
     await people;
-    this.outbox.start();
+    const { self, team } = this.state.get();
+    const account = { team: team!.id, user: self!.id };
+    this.verified = true;
+    saveAccount(this.ports.storage, account);
+    this.store = await DeviceStore.open(account, this.ports.world, () => this.state.get());
+    this.store.begin(this.state.get());
+    await this.connect(account);
+  }
+
+  /** Opens from what an earlier page stored of the account that was signed in last. */
+  private async restore(): Promise<boolean> {
+    const account = loadAccount(this.ports.storage);
+    if (account === undefined) return false;
+    const store = await DeviceStore.open(account, this.ports.world, () => this.state.get());
+    const state = await store.load();
+    if (state === undefined || this.stopped) {
+      store.close();
+      return false;
+    }
+    this.store = store;
+    this.dispatch({ type: "restored", state });
+    for (const t of Object.keys(state.topics)) this.behind.add(t);
+    this.restored = true;
+    this.current.set(false);
+    await this.connect(account);
+    if (state.bootDue) void this.boot().catch(() => {});
+    return true;
+  }
+
+  private async connect(account: Account): Promise<void> {
+    const { world, call } = this.ports;
+    const name = databaseName(account.team, account.user);
+    // It listens before the outbox is read: what another window sends meanwhile is heard.
+    this.line = new Tabs(
+      name,
+      browserTabs(name),
+      world,
+      {
+        greeted: (frame) => {
+          this.verified = frame.user === account.user && frame.team === account.team;
+          return this.verified;
+        },
+        positions: () => {
+          this.flush();
+          return this.positions();
+        },
+        connected: () => {
+          this.flush();
+          this.dispatch({ type: "connected" });
+        },
+        frame: (frame) => this.receive({ type: "frame", frame, now: world.now() }),
+        state: (state) => this.linked(state),
+        leads: (leads) => this.lead(leads),
+        own: (input) => {
+          this.dispatch(input);
+          this.outbox.resume();
+        },
+      },
+      (handlers) => new Link(world, call, handlers),
+    );
+    this.outbox.start((await this.store?.unsent()) ?? []);
     this.uploads.start();
-    this.socket.start();
+    for (const { channel, ts } of (await this.store?.marks()) ?? []) this.unmarked.set(channel, ts);
+    this.unwatch = watchAccount(account, () => this.link.set({ phase: "stopped", reason: "signed_out" }));
+    this.line.start();
+  }
+
+  /** This window has the connection for all windows of the browser, or not any more. */
+  private lead(leads: boolean): void {
+    this.leads = leads;
+    if (this.store !== undefined) this.store.leads = leads;
+    if (!leads) return;
+    // What another window kept and could not tell.
+    void this.store?.unsent().then((left) => this.leads && this.outbox.start(left));
   }
 
   stop(): void {
+    if (this.stopped) return;
     this.stopped = true;
     this.outbox.stop();
     this.uploads.stop();
-    this.socket.stop("signed_out");
+    this.line?.stop("signed_out");
+    this.unwatch?.();
     this.cancelTyping?.();
+    this.store?.close();
+  }
+
+  /** The page is about to go or to be frozen: what it knows is written, and another window may lead. */
+  pause(): void {
+    this.flush();
+    void this.store?.flush();
+    this.line?.freeze();
+  }
+
+  /** The page is there again. */
+  resume(): void {
+    this.line?.thaw();
+    this.probe();
+  }
+
+  /** Writes what this page knows, because it may not get another chance. */
+  save(): void {
+    this.flush();
+    void this.store?.flush();
+  }
+
+  /** Messages of one's own are not sent and nothing but this window has them. */
+  get unsaved(): boolean {
+    // Files are in no store.
+    if (this.uploads.sends()) return true;
+    if (this.store?.works) return false;
+    return Object.values(this.state.get().pending).some((list) => list.some((it) => it.status !== "sent"));
   }
 
   /** Something hints that the network changed: the window woke up, or the browser says it is online. */
   probe(): void {
-    this.socket.probe();
+    this.line?.probe();
     this.outbox.kick();
     this.uploads.kick();
   }
@@ -175,6 +313,8 @@ export class Session {
     if (log?.loaded && covers(log, ts)) return;
     this.dispatch({ type: "unload", log: key });
     void this.fetch(key, async () => {
+      const stored = await this.stored(key, { place: "around", ts, before: CONTEXT, after: CONTEXT });
+      if (stored) return stored;
       const before = await this.history(key, { latest: ts, inclusive: true, limit: CONTEXT });
       const after = await this.history(key, { oldest: ts, limit: CONTEXT });
       return { page: { messages: [...before.messages, ...after.messages], place: "window", older: before.more, newer: after.more }, p: before.p };
@@ -195,6 +335,13 @@ export class Session {
     void this.fetchPage(key, "after", { oldest: last.message.ts });
   }
 
+  /** The rows that the person sees, or that it is the end; undefined when the log is not on screen any more. */
+  sees(key: LogKey, rows: { first: Ts; last: Ts } | "end" | undefined): void {
+    // What is not on screen is opened at its end or anew.
+    if (rows === undefined || rows === "end") this.looks.delete(key);
+    else this.looks.set(key, rows);
+  }
+
   /** The person has seen everything up to the newest message. */
   read(channel: string): void {
     const it = this.state.get().conversations[channel];
@@ -211,6 +358,7 @@ export class Session {
 
   private moveCursor(channel: string, ts: Ts): void {
     this.dispatch({ type: "guess_read", channel, ts });
+    this.store?.saveMark(channel, ts);
     const mark = this.marks.get(channel);
     if (mark === undefined) void this.mark(channel, ts);
     else {
@@ -227,10 +375,13 @@ export class Session {
       mark.due = false;
       let wait = MARK_EVERY_MS;
       try {
-        await this.call("conversations.mark", { channel, ts: mark.ts });
+        const sent = mark.ts;
+        await this.call("conversations.mark", { channel, ts: sent });
+        this.store?.removeMark(channel, sent);
         attempt = 0;
       } catch (thrown) {
         mark.due = failureOf(thrown).kind !== "refused";
+        if (!mark.due) this.store?.removeMark(channel, mark.ts);
         wait += fullJitterMs(attempt++, 1_000, 30_000, this.ports.world.random());
       }
       await new Promise<void>((resolve) => this.ports.world.after(wait, resolve));
@@ -328,7 +479,7 @@ export class Session {
   }
 
   typing(key: LogKey): void {
-    this.socket.typing(channelOf(key), threadOf(key));
+    this.line?.typing(channelOf(key), threadOf(key));
   }
 
   /** Watches whether somebody is there, until the returned function is called. */
@@ -341,7 +492,7 @@ export class Session {
     const now = this.ports.world.now();
     if (now - this.tickledAt < TICKLE_EVERY_MS) return;
     this.tickledAt = now;
-    this.socket.tickle();
+    this.line?.tickle();
   }
 
   /** Every channel that the person may see. */
@@ -409,12 +560,15 @@ export class Session {
         throw thrown;
       }
     }
+    const store = this.store;
+    this.store = undefined;
     this.stop();
-    this.forget();
+    await this.forget(store);
   }
 
-  /** Who signs out leaves nothing behind on this device: no drafts, no unsent messages. */
-  private forget(): void {
+  /** Who signs out leaves nothing behind on this device: no messages, no drafts. */
+  private async forget(store: DeviceStore | undefined): Promise<void> {
+    await store?.destroy();
     const { storage } = this.ports;
     this.uploads.forget();
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? "");
@@ -443,7 +597,7 @@ export class Session {
   private receive(input: Input): void {
     if (this.cancelFrames === undefined) this.dispatch(input);
     else this.frames.push(input);
-    this.cancelFrames ??= this.ports.world.after(FRAMES_MS, () => this.flush());
+    this.cancelFrames ??= this.ports.world.after(this.framesMs, () => this.flush());
   }
 
   private flush(): void {
@@ -452,8 +606,11 @@ export class Session {
     const frames = this.frames;
     if (frames.length === 0) return;
     this.frames = [];
+    const started = this.ports.world.now();
     this.dispatch(...frames);
-    this.cancelFrames = this.ports.world.after(FRAMES_MS, () => this.flush());
+    // In a flood the page keeps most of its time for the person.
+    this.framesMs = Math.min(FRAMES_MAX_MS, Math.max(FRAMES_MS, 3 * (this.ports.world.now() - started)));
+    this.cancelFrames = this.ports.world.after(this.framesMs, () => this.flush());
   }
 
   private dispatch(...inputs: Input[]): void {
@@ -467,6 +624,9 @@ export class Session {
     }
     this.state.set(state);
     for (const effect of effects) this.run(effect);
+    if (!this.current.get()) this.catchUp(inputs);
+    this.store?.changed();
+    if (!this.trimming && Object.values(state.logs).some((log) => log.rows.length > ROWS_MAX)) void this.trim();
     if (this.cancelTyping === undefined && Object.keys(state.typing).length > 0) {
       this.cancelTyping = this.ports.world.after(1_000, () => {
         this.cancelTyping = undefined;
@@ -475,10 +635,42 @@ export class Session {
     }
   }
 
+  /** Takes out of memory what is far from where the person looks; it is on the device, and on the server. */
+  private async trim(): Promise<void> {
+    this.trimming = true;
+    // By itself: a list that grows at one end and shrinks at the other in one step loses its place.
+    await new Promise<void>((resolve) => this.ports.world.after(FRAMES_MS, resolve));
+    await this.store?.flush();
+    this.trimming = false;
+    for (const [key, log] of Object.entries(this.state.get().logs)) {
+      if (log.rows.length <= ROWS_MAX || this.busy(key)) continue;
+      const look = this.looks.get(key);
+      const from = look === undefined ? log.rows.length : lowerBound(log.rows, look.first);
+      const to = look === undefined ? log.rows.length : lowerBound(log.rows, look.last);
+      const first = log.rows[Math.max(0, from - ROWS_AROUND)]!.message.ts;
+      const last = log.rows[Math.min(log.rows.length - 1, to + ROWS_AROUND)]!.message.ts;
+      const [oldest, newest] = [log.rows[0]!.message.ts, log.rows[log.rows.length - 1]!.message.ts];
+      // One end at a time, see above. The other has its turn with the next step.
+      if (first !== oldest) this.dispatch({ type: "trim", log: key, epoch: log.epoch, first, last: newest });
+      else if (last !== newest) this.dispatch({ type: "trim", log: key, epoch: log.epoch, first: oldest, last });
+    }
+  }
+
+  /** Everything since the last page has come when each topic was answered, or the window with the connection is nowhere ahead. */
+  private catchUp(inputs: readonly Input[]): void {
+    for (const input of inputs) {
+      if (input.type === "frame" && ["_live", "_reset", "_gone"].includes(input.frame.type)) this.behind.delete((input.frame as { t: TopicId }).t);
+    }
+    if (this.link.get().phase !== "online") return;
+    const { topics } = this.state.get();
+    const waits = this.leads ? this.behind.size > 0 : Object.values(topics).some((topic) => topic.pulling);
+    if (!waits) this.current.set(true);
+  }
+
   private run(effect: Effect): void {
     switch (effect.kind) {
       case "pull":
-        return this.socket.pull(effect.t, effect.g, effect.s);
+        return this.line?.pull(effect.t, effect.g, effect.s);
       case "boot":
         void this.boot().catch(() => {});
         return;
@@ -486,6 +678,9 @@ export class Session {
         return this.askUser(effect.id);
       case "threads":
         return this.places.refreshThreads();
+      case "event":
+      case "drop":
+        return this.store?.note(effect);
     }
   }
 
@@ -493,8 +688,24 @@ export class Session {
     this.link.set(state);
     // Who is there is not known without the server.
     if (state.phase !== "online" && Object.keys(this.state.get().personal.presence).length > 0) this.dispatch({ type: "personal", input: { type: "presence_lost" } });
-    if (state.phase === "online") this.outbox.kick();
-    if (state.phase === "online") this.uploads.kick();
+    if (state.phase === "stopped" && state.reason === "signed_out" && !this.leaving && !this.stopped) {
+      saveAccount(this.ports.storage, undefined);
+      void this.store?.revoke();
+    }
+    if (state.phase !== "online") return;
+    this.flush();
+    if (!this.current.get()) this.catchUp([]);
+    this.outbox.kick();
+    this.outbox.resume();
+    this.uploads.kick();
+    if (!this.leads) return;
+    for (const [channel, ts] of this.unmarked) void this.mark(channel, ts);
+    this.unmarked.clear();
+    const { bootDue, bootedAt, peopleKnown } = this.state.get();
+    if (this.restored) this.places.refreshThreads();
+    this.restored = false;
+    if (!peopleKnown) void this.fetchUsers().catch(() => {});
+    if (bootDue || this.ports.world.now() - bootedAt > BOOT_EVERY_MS) void this.boot().catch(() => {});
   }
 
   /** A call as this person; ends the session when the server says that it is over. */
@@ -503,8 +714,8 @@ export class Session {
       return await this.ports.call<T>(method, args);
     } catch (thrown) {
       const failure = failureOf(thrown);
-      if (failure.kind === "refused" && SIGNED_OUT_ERRORS.has(failure.error) && !this.stopped) this.socket.stop("signed_out");
-      if (failure.kind === "unknown") this.socket.probe();
+      if (failure.kind === "refused" && SIGNED_OUT_ERRORS.has(failure.error) && !this.stopped) this.line?.stop("signed_out");
+      if (failure.kind === "unknown") this.line?.probe();
       throw thrown;
     }
   }
@@ -514,26 +725,33 @@ export class Session {
   }
 
   private async boot(): Promise<void> {
-    if (this.booting) return;
+    if (this.booting) {
+      this.bootAgain = true;
+      return;
+    }
     this.booting = true;
     this.dispatch({ type: "fetching" });
     try {
       const boot = await this.ports.call<Boot>("client.userBoot");
-      this.dispatch({ type: "booted", boot });
+      this.dispatch({ type: "booted", boot, now: this.ports.world.now() });
     } catch (thrown) {
       this.dispatch({ type: "fetch_failed" });
       if (this.state.get().booted && failureOf(thrown).kind !== "refused") this.ports.world.after(3_000, () => void this.boot().catch(() => {}));
       throw thrown;
     } finally {
       this.booting = false;
+      if (this.bootAgain && !this.stopped) {
+        this.bootAgain = false;
+        void this.boot().catch(() => {});
+      }
     }
   }
 
   /** One page of people; the further ones come without anybody waiting for them. */
   private async fetchUsers(cursor?: string, pages: number = USER_PAGES_MAX): Promise<void> {
     const answer = await this.call<Envelope & { members: User[] }>("users.list", { limit: 500, cursor });
-    this.dispatch({ type: "users", users: answer.members });
     const next = answer.response_metadata?.next_cursor;
+    this.dispatch({ type: "users", users: answer.members, last: !next || pages <= 1 });
     if (next && pages > 1 && !this.stopped) void this.fetchUsers(next, pages - 1).catch(() => {});
   }
 
@@ -563,6 +781,8 @@ export class Session {
       return;
     }
     await this.fetch(key, async () => {
+      const stored = await this.stored(key, { place: "around", ts: it.lastRead, before: CONTEXT, after: PAGE });
+      if (stored) return stored;
       const read = await this.history(key, { latest: it.lastRead, inclusive: true, limit: CONTEXT });
       const unread = await this.history(key, { oldest: it.lastRead, limit: PAGE });
       // Of two reads the smaller position is the one that both contain.
@@ -572,6 +792,8 @@ export class Session {
 
   private async loadThread(key: LogKey): Promise<void> {
     await this.fetch(key, async () => {
+      const stored = await this.stored(key, { place: "end", limit: THREAD_MAX, anyhow: false });
+      if (stored) return stored;
       const messages: HistoryPage["messages"] = [];
       let p: HistoryPage["_p"];
       for (let cursor: string | undefined, pages = 0; pages === 0 || (cursor !== undefined && pages < 20); pages++) {
@@ -587,6 +809,10 @@ export class Session {
 
   private async fetchPage(key: LogKey, place: Page["place"], range: { latest?: Ts; oldest?: Ts }): Promise<void> {
     await this.fetch(key, async () => {
+      const ts = range.latest ?? range.oldest;
+      const offline = this.link.get().phase !== "online" && !this.ports.world.networkUp();
+      const stored = await this.stored(key, place === "window" || ts === undefined ? { place: "end", limit: PAGE, anyhow: offline } : { place, ts, limit: PAGE });
+      if (stored) return stored;
       const { messages, more, p } = await this.history(key, { ...range, limit: PAGE });
       return { page: { messages, place, older: place !== "after" && more, newer: place === "after" && more }, p };
     });
@@ -598,14 +824,22 @@ export class Session {
     return { messages, more: answer.has_more === true, p: answer._p };
   }
 
+  /** A piece of history from the device. */
+  private async stored(key: LogKey, wanted: Wanted): Promise<(Loaded & { local: true }) | undefined> {
+    this.flush();
+    const found = await this.store?.history(key, wanted);
+    return found && { ...found, local: true };
+  }
+
   /** Runs one fetch of a log and hands it to the reducer; tries again while the log is wanted. */
-  private async fetch(key: LogKey, load: () => Promise<{ page: Omit<Page, "v">; p: HistoryPage["_p"] }>): Promise<void> {
+  private async fetch(key: LogKey, load: () => Promise<Loaded>): Promise<void> {
     for (let attempt = 0; !this.stopped; attempt++) {
       this.dispatch({ type: "fetching", log: key });
       const epoch = this.state.get().logs[key]?.epoch ?? 0;
       try {
-        const { page, p } = await load();
+        const { page, p, local } = await load();
         this.dispatch({ type: "page", log: key, epoch, page, p });
+        if (!local) this.store?.keep(key, page);
         return;
       } catch (thrown) {
         const failure = failureOf(thrown);
@@ -628,25 +862,5 @@ export class Session {
       const long = (this.state.get().logs[other]?.rows.length ?? 0) > ROWS_KEPT_MAX;
       if (long && channelOf(other) !== channelOf(key)) this.dispatch({ type: "unload", log: other });
     }
-  }
-
-  /** One entry per message, because other windows of this browser keep theirs in the same place. */
-  private outboxKey(id: string): string {
-    return `parlance.outbox.${this.state.get().self?.id ?? ""}.${id}`;
-  }
-
-  private saveOutbox(pending: Pending[]): void {
-    const { storage } = this.ports;
-    for (const it of pending) storage.setItem(this.outboxKey(it.id), JSON.stringify(it));
-    for (const id of this.saved) if (!pending.some((it) => it.id === id)) storage.removeItem(this.outboxKey(id));
-    this.saved = new Set(pending.map((it) => it.id));
-  }
-
-  private loadOutbox(): Pending[] {
-    const { storage } = this.ports;
-    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? "").filter((key) => key.startsWith(this.outboxKey("")));
-    const pending = keys.map((key) => JSON.parse(storage.getItem(key) ?? "null") as Pending | null).filter((it) => it !== null);
-    this.saved = new Set(pending.map((it) => it.id));
-    return pending.sort((a, b) => a.created - b.created);
   }
 }

@@ -52,6 +52,8 @@ export interface Conversation {
   /** Own newest message that events told of, and when the newest mark was made: of the two the later moved the cursor. */
   ownTs: Ts;
   markTs: Ts;
+  /** When the last deletion that events told of happened: a count that is older may contain what is gone. */
+  deletedTs: Ts;
   /** Messages that count, as far as events told of them. Newest last, at most `COUNTED_MAX`. */
   counted: readonly Ts[];
   /** Mentions after `lastRead`, as the server counted them when `mentionsUpTo` was the newest there could be. */
@@ -93,6 +95,12 @@ export interface Pending {
 /** Everything that a device knows about its workspace. Immutable: `apply` makes the next one. */
 export interface State {
   booted: boolean;
+  /** When the last boot snapshot came, milliseconds since 1970. */
+  bootedAt: number;
+  /** What is known of the conversations is not enough: a boot snapshot is needed. */
+  bootDue: boolean;
+  /** The list of people was read to its end. */
+  peopleKnown: boolean;
   self?: User;
   team?: Team;
   users: Readonly<Record<string, User>>;
@@ -114,6 +122,9 @@ export interface State {
 
 export const initialState: State = {
   booted: false,
+  bootedAt: 0,
+  bootDue: false,
+  peopleKnown: false,
   users: {},
   conversations: {},
   memberships: {},

@@ -250,6 +250,8 @@ export const en = {
   network: {
     offline: "You are offline. What you write waits here.",
     reconnecting: "Reconnecting… What you write waits here.",
+    offlineMemory: "You are offline. Keep this window open: what you write waits here and nowhere else.",
+    reconnectingMemory: "Reconnecting… Keep this window open: what you write waits here and nowhere else.",
     now: "Try now",
     refused: "The server does not accept this page any more. Reload it.",
     reload: "Reload",

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { browserWorld, fullJitterMs } from "../realtime/ports";
 import { Session } from "../realtime/session";
 import { SessionContext } from "../store/context";
+import { watchLifecycle } from "../store/lifecycle";
 import { isInside, navigate, route } from "../store/route";
 import type { Route } from "../store/route";
 import { useSignal } from "../store/signal";
@@ -93,6 +94,7 @@ function Inside({ session, onLeave }: { session: Session; onLeave(notice: string
     session.stop();
     onLeave(t.door.signedOutElsewhere);
   }, [ended, onLeave, session]);
+  useEffect(() => watchLifecycle(session), [session]);
   useEffect(() => () => session.stop(), [session]);
   return (
     <SessionContext value={session}>

@@ -15,6 +15,9 @@ import { ConversationHeader } from "./ConversationHeader";
 import { MessageList } from "./MessageList";
 import { Writer } from "./Writer";
 
+/** Somebody who has looked at a conversation for longer than this keeps their place in it, milliseconds. */
+const OPENING_MS = 4_000;
+
 /** One conversation: its messages and the place to write. */
 export function Conversation({ id }: { id: string }) {
   const it = useWorkspace((state) => state.conversations[id]);
@@ -29,7 +32,7 @@ function Open({ channel }: { channel: Channel }) {
   const name = channel.is_im || channel.is_mpim ? title : `#${title}`;
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
   const [atEnd, setAtEnd] = useState(false);
-  const unreadAfter = useUnreadLine(id, atEnd);
+  const { line: unreadAfter, opening } = useUnreadLine(id, atEnd);
   const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
   const [target, jump] = useTarget(id, undefined);
   const canWrite = !channel.is_archived;
@@ -38,6 +41,7 @@ function Open({ channel }: { channel: Channel }) {
       {canWrite && <DropTarget owner={id} label={name} />}
       <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
+        key={opening}
         logKey={id}
         channel={id}
         label={t.conversation.feed(name)}
@@ -60,8 +64,9 @@ function Open({ channel }: { channel: Channel }) {
  * Marks the conversation read while the person is at its end and looks at the window, and says where
  * the line "new" goes: it stays where it was when they came, and moves when they look away.
  */
-function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
+function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; opening: number } {
   const session = useSession();
+  const current = useSignal(session.current);
   const looks = useSignal(focused);
   const unread = useWorkspace((state) => state.conversations[id] !== undefined && hasUnreads(state.conversations[id]));
   const latest = useWorkspace((state) => state.conversations[id]?.latest);
@@ -88,6 +93,20 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     },
     [id],
   );
+  // What happened while the page was closed comes a moment after what the device has: the list opens once more, at the line.
+  const opened = useRef({ at: 0, current });
+  useEffect(() => {
+    opened.current.at = performance.now();
+  }, []);
+  const [opening, setOpening] = useState(0);
+  useEffect(() => {
+    if (!current || opened.current.current) return;
+    opened.current.current = true;
+    const it = session.state.get().conversations[id];
+    if (it === undefined || !hasUnreads(it)) return;
+    setLine((was) => was ?? it.lastRead);
+    if (performance.now() - opened.current.at < OPENING_MS) setOpening((count) => count + 1);
+  }, [current, id, session]);
   useEffect(() => {
     const it = session.state.get().conversations[id];
     if (it === undefined) return;
@@ -100,11 +119,11 @@ function useUnreadLine(id: string, atEnd: boolean): Ts | undefined {
     if (looks && !hasUnreads(it)) setLine((was) => (was === it.lastRead ? undefined : was));
   }, [looks, id, session]);
   useEffect(() => {
-    if (!atEnd || !looks || held) return;
+    if (!atEnd || !looks || !current || held) return;
     seen.current = true;
     if (unread) session.read(id);
-  }, [atEnd, looks, held, unread, latest, id, session]);
-  return line;
+  }, [atEnd, looks, current, held, unread, latest, id, session]);
+  return { line, opening };
 }
 
 /** The newest message of one's own that can be edited. */

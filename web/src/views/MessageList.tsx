@@ -52,6 +52,8 @@ const CONTEXT_PX = 72;
 const FOCUS_FRAMES = 20;
 /** A scroll this soon after a wheel, key or finger is the person's doing, milliseconds. */
 const INTENT_MS = 600;
+/** So soon after the list changed a scroll is the list's own, milliseconds. */
+const SETTLE_MS = 150;
 
 /** A log on screen: virtualised, opened at the first unread message, and never jumping. */
 export function MessageList(props: Props) {
@@ -68,6 +70,11 @@ export function MessageList(props: Props) {
   if (!log.loaded) return <Skeleton failed={failed} refused={refused} />;
   // A replaced log is another list: positions in the old one mean nothing.
   return <LoadedList key={`${logKey}#${log.epoch}`} {...props} log={log} wish={wish} />;
+}
+
+/** For whoever measures how fast the page opens. */
+function markOnce(name: string): void {
+  if (performance.getEntriesByName(name).length === 0) performance.mark(name);
 }
 
 /** What the person wanted; it outlives the list, which begins anew when its log is replaced. */
@@ -90,6 +97,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const opened = useRef(false);
   const intent = useRef(0);
   const seen = useRef({ size: 0, view: 0 });
+  const changed = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   /** It was opened where it should be: before that nobody has seen its end. */
   const [settled, setSettled] = useState(false);
@@ -117,14 +125,18 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const grew = seen.current.size !== it.scrollSize || seen.current.view !== it.viewportSize;
     seen.current = { size: it.scrollSize, view: it.viewportSize };
     if (rest < END_PX) stick.current = true;
-    else if (!grew || performance.now() - intent.current < INTENT_MS) stick.current = false;
+    else if (performance.now() - intent.current < INTENT_MS || (!grew && performance.now() - changed.current > SETTLE_MS)) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);
     top.set(topOf(it, top.get()));
     if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
-  }, [log.newer, logKey, session, top]);
+    const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
+    if (reached) session.sees(logKey, "end");
+    else if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
+  }, [items, log.newer, logKey, session, top]);
+  useEffect(() => () => session.sees(logKey, undefined), [logKey, session]);
 
   /** Gives a row the focus as soon as it can have it: a row is drawn, and hidden until measured, a few frames after a scroll to it. */
   const focusRow = useCallback((key: string, frames: number = FOCUS_FRAMES) => {
@@ -160,6 +172,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     if (!led && first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
     else if (!led) toEnd();
     const frame = requestAnimationFrame(() => {
+      markOnce("first-conversation");
       opened.current = true;
       if (first < 0 && !led) toEnd();
       look();
@@ -178,17 +191,18 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const last = items[items.length - 1];
   const lastKey = useRef(last?.key);
   useLayoutEffect(() => {
+    changed.current = performance.now();
     if (lastKey.current === last?.key) return;
     const before = items.findIndex((item) => item.key === lastKey.current);
     const added = before < 0 ? [] : items.slice(before + 1);
     lastKey.current = last?.key;
     if (log.newer) return;
-    if (stick.current || last?.pending?.status === "sending") toEnd();
+    if (stick.current || (last?.pending !== undefined && last.pending.ts === undefined)) toEnd();
     else setBelow((count) => count + added.length);
   }, [items, last, log.newer, toEnd]);
 
   useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
-  useEffect(look, [items, busy, look]);
+  useEffect(look, [busy, look]);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
@@ -234,14 +248,15 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
             if (stick.current && opened.current) toEnd();
             look();
           }}
+          data={items}
           {...(focused < 0 ? {} : { keepMounted: [focused] })}
         >
-          {items.map((item, i) => (
+          {(item: Item, i: number) => (
             <div key={item.key} className={slotClass(i === items.length - 1, target?.exact === true && target.ts === item.message.ts)} data-index={i}>
               {i === 0 && !log.older && intro}
               <MessageRow item={item} logKey={logKey} channel={channel} canWrite={canWrite} current={i === current} editing={editing !== undefined && editing === item.message.ts && !item.pending} onEdit={onEdit} onThread={onThread} />
             </div>
-          ))}
+          )}
         </Virtualizer>
       </div>
       <ListBars items={items} top={top} channel={channel} thread={threadOf(logKey)} newer={log.newer} onJump={onJump} onIndex={(index) => list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX })} />
@@ -269,14 +284,15 @@ function slotClass(last: boolean, linked: boolean): string {
   return `slot${last ? " last" : ""}${linked ? " linked" : ""}`;
 }
 
-/** Whether the items grew at the start since the last render; then the position is kept from the end. */
+/** Whether items came or went at the start since the last render; then the position is kept from the end. */
 function useShift(items: readonly Item[]): boolean {
   const before = useRef<{ items: readonly Item[]; shift: boolean }>({ items, shift: false });
   if (before.current.items !== items) {
     const first = before.current.items[0];
     const now = items[0];
-    const shift = first !== undefined && now !== undefined && first.key !== now.key && compareTs(now.message.ts, first.message.ts) < 0;
-    before.current = { items, shift };
+    const came = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) < 0;
+    const went = first !== undefined && now !== undefined && compareTs(now.message.ts, first.message.ts) > 0;
+    before.current = { items, shift: first?.key !== now?.key && (came || went) };
   }
   return before.current.shift;
 }

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { LightboxHost } from "../files/LightboxHost";
 import type { LinkState } from "../realtime/link";
 import type { State } from "../realtime/state";
+import { storeTrouble } from "../store/account";
 import { useSession, useWorkspace } from "../store/context";
 import { densityOf, setLook, themeOf } from "../store/look";
 import { notice } from "../store/notice";
@@ -118,6 +119,7 @@ function Banner() {
   const session = useSession();
   const link = useSignal(session.link);
   const broken = useBroken(link);
+  const kept = useSignal(storeTrouble) === undefined;
   if (link.phase === "stopped" && link.reason === "refused") {
     return (
       <div className="banner" role="alert">
@@ -132,7 +134,7 @@ function Banner() {
   return (
     <div className="banner" role="status">
       <span className="pulse" />
-      <span>{navigator.onLine ? t.network.reconnecting : t.network.offline}</span>
+      <span>{navigator.onLine ? (kept ? t.network.reconnecting : t.network.reconnectingMemory) : kept ? t.network.offline : t.network.offlineMemory}</span>
       {link.phase === "waiting" && (
         <button type="button" onClick={() => session.probe()}>
           {t.network.now}

@@ -37,6 +37,7 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
     }
   }
   const items: Item[] = [];
+  const dayOf = days();
   // Where the piece begins after what was read, the line is somewhere above it.
   const first = lines[0]?.message.ts;
   const above = log.older && first !== undefined && unreadAfter !== undefined && compareTs(first, unreadAfter) > 0;
@@ -44,8 +45,8 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
   for (const { key, message, pending: own } of lines) {
     const above = items[items.length - 1];
     const ms = tsToMs(message.ts);
-    const day = new Date(ms).setHours(0, 0, 0, 0);
-    const firstOfDay = thread === undefined && (above === undefined || new Date(tsToMs(above.message.ts)).setHours(0, 0, 0, 0) !== day);
+    const day = dayOf(ms);
+    const firstOfDay = thread === undefined && (above === undefined || dayOf(tsToMs(above.message.ts)) !== day);
     const fresh: boolean = !lineShown && unreadAfter !== undefined && above !== undefined && own === undefined && message.user !== self && compareTs(message.ts, unreadAfter) > 0;
     lineShown ||= fresh;
     const joins = above !== undefined && !firstOfDay && !fresh && !above.parent && sameAuthor(above.message, message) && ms - tsToMs(above.message.ts) < GROUP_MS;
@@ -60,6 +61,19 @@ export function buildItems(log: Log, pending: readonly Pending[], self: string, 
     });
   }
   return items;
+}
+
+/** Midnight of a time's day. Neighbours are mostly of one day, and a calendar is slow. */
+function days(): (ms: number) => number {
+  let midnight = 0;
+  let sure = 0;
+  return (ms) => {
+    if (ms >= midnight && ms < sure) return midnight;
+    midnight = new Date(ms).setHours(0, 0, 0, 0);
+    // The shortest day has 23 hours.
+    sure = midnight + 22 * 3_600_000;
+    return midnight;
+  };
 }
 
 function sameAuthor(a: Message, b: Message): boolean {

@@ -1,6 +1,6 @@
 //! Error codes: each method is made to give those that it can give here (`codes/provoked.txt`); what Slack lists besides
-//! cannot occur, for the reason given (`codes/absent.txt`). Where Slack's own list is at hand (beside the samples of
-//! `PARLANCE_SLACK_SAMPLES`), every code of it is in one of these lists, and no line of them is idle.
+//! cannot occur, for the reason given (`codes/absent.txt`). Where Slack's own list is at hand
+//! (`method_errors.json` in `PARLANCE_SLACK_TABLES`), every code of it is in one of these lists, and no line of them is idle.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -400,13 +400,13 @@ fn every_code_of_slack_is_tested_or_cannot_occur() {
     let absent = absent();
     let unique: BTreeSet<_> = absent.iter().collect();
     assert_eq!(unique.len(), absent.len(), "a code is listed twice");
-    let Some(samples) = std::env::var_os("PARLANCE_SLACK_SAMPLES") else {
-        let why = "PARLANCE_SLACK_SAMPLES names no folder with Slack's samples, beside which its codes are";
+    let Some(tables) = std::env::var_os("PARLANCE_SLACK_TABLES") else {
+        let why = "PARLANCE_SLACK_TABLES names no folder with Slack's list of codes";
         writeln!(std::io::stderr(), "skipped: codes::every_code_of_slack_is_tested_or_cannot_occur: {why}")
             .ok();
         return;
     };
-    let path = std::path::Path::new(&samples).with_file_name("method_errors.json");
+    let path = std::path::Path::new(&tables).join("method_errors.json");
     let listed: BTreeMap<String, Vec<String>> =
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let mut tested: BTreeSet<(&str, &str)> = provoked().iter().map(|row| (row.method, row.code)).collect();

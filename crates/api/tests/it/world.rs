@@ -31,6 +31,11 @@ use store::{Done, NewCredential, NewPerson, SecretHash, Store, Write, WriteKind}
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
+// The harness starts the binary that this crate is a part of, so that this crate's tests share its file, not the crate.
+#[allow(unreachable_pub)]
+#[path = "../../../harness/src/record.rs"]
+mod record;
+
 /// 2026-01-01, microseconds.
 pub(crate) const START_US: i64 = 1_767_225_600_000_000;
 
@@ -264,7 +269,7 @@ impl World {
             .unwrap();
         let answer = self.send(request).await;
         assert!(answer.status == StatusCode::OK || answer.status == StatusCode::TOO_MANY_REQUESTS);
-        record(method, &answer.json());
+        record::record("response", method, &answer.json());
         answer.json()
     }
 
@@ -323,22 +328,6 @@ impl World {
         self.call(&self.ada, "conversations.invite", args).await;
         id
     }
-}
-
-/// Keeps an answer for the comparison with Slack's types, if `PARLANCE_RECORD` names a folder.
-fn record(method: &str, body: &Value) {
-    use std::io::Write;
-    let Some(folder) = std::env::var_os("PARLANCE_RECORD") else { return };
-    let path = std::path::Path::new(&folder).join(format!("{}.jsonl", std::process::id()));
-    // One write for each line: tests run side by side.
-    let line = format!("{}\n", json!({ "kind": "response", "name": method, "body": body }));
-    std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap()
-        .write_all(line.as_bytes())
-        .unwrap();
 }
 
 /// Jobs that run.

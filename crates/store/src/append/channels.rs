@@ -209,8 +209,11 @@ pub(super) async fn archive(
     }
     stored.channel.archived = true;
     stored.channel.updated = batch.now();
-    let public = stored.channel.kind.is_public();
+    let (public, default) = (stored.channel.kind.is_public(), stored.default);
     batch.put_channel(workspace, stored);
+    if default {
+        rights::tell_newcomers(batch, workspace).await?;
+    }
     let text = format!("<@{}> archived the channel", by.user);
     post::post_notice(batch, workspace, channel, by.user, Subtype::ChannelArchive, text).await?;
     if public {
@@ -236,8 +239,11 @@ pub(super) async fn unarchive(
     }
     stored.channel.archived = false;
     stored.channel.updated = batch.now();
-    let public = stored.channel.kind.is_public();
+    let (public, default) = (stored.channel.kind.is_public(), stored.default);
     batch.put_channel(workspace, stored);
+    if default {
+        rights::tell_newcomers(batch, workspace).await?;
+    }
     let text = format!("<@{}> un-archived the channel", by.user);
     post::post_notice(batch, workspace, channel, by.user, Subtype::ChannelUnarchive, text).await?;
     if public {
@@ -318,8 +324,12 @@ pub(super) async fn convert(
     stored.channel.kind = to;
     stored.channel.updated = batch.now();
     // Newcomers do not come into private channels by themselves.
+    let leaves = stored.default && !to.is_public();
     stored.default &= to.is_public();
     batch.put_channel(workspace, stored.clone());
+    if leaves {
+        rights::tell_newcomers(batch, workspace).await?;
+    }
     let (subtype, what) = if to.is_public() {
         (Subtype::ConvertedToPublic, "public")
     } else {

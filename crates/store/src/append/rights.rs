@@ -131,15 +131,10 @@ async fn set_newcomers(
         known.push(batch.channel(workspace, row.take()?).await?);
     }
     let listed = |list: &[StoredChannel], id: ChannelId| list.iter().any(|other| other.channel.id == id);
-    let mut all: Vec<(bool, ChannelId)> = Vec::new();
     let mut changed = false;
     for mut channel in known.iter().chain(wanted.iter().filter(|it| !listed(&known, it.channel.id))).cloned()
     {
-        let id = channel.channel.id;
-        let default = channel.channel.general || listed(&wanted, id);
-        if default && !channel.channel.archived {
-            all.push((!channel.channel.general, id));
-        }
+        let default = channel.channel.general || listed(&wanted, channel.channel.id);
         if channel.default != default {
             changed = true;
             channel.default = default;
@@ -147,11 +142,21 @@ async fn set_newcomers(
         }
     }
     if changed {
-        all.sort_unstable();
-        let ids: Vec<ChannelId> = all.into_iter().map(|(_, id)| id).collect();
-        let value = default_channels_json(&ids);
-        let event = EventKind::TeamPreferenceChanged { name: DEFAULT_CHANNELS.to_owned(), value };
-        batch.push(workspace_topic(workspace), event).await?;
+        tell_newcomers(batch, workspace).await?;
     }
+    Ok(())
+}
+
+/// Says which channels newcomers join, after that changed: one of them was set, archived or made private.
+pub(super) async fn tell_newcomers(batch: &mut Batch<'_>, workspace: WorkspaceId) -> Decided<()> {
+    let sql = "SELECT channel FROM channels WHERE workspace = $1 AND general > 0 AND archived = 0 \
+               ORDER BY general, channel";
+    let mut ids: Vec<ChannelId> = Vec::new();
+    for mut row in batch.query(sql, &params![workspace]).await? {
+        ids.push(row.take()?);
+    }
+    let value = default_channels_json(&ids);
+    let event = EventKind::TeamPreferenceChanged { name: DEFAULT_CHANNELS.to_owned(), value };
+    batch.push(workspace_topic(workspace), event).await?;
     Ok(())
 }

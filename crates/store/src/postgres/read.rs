@@ -147,6 +147,15 @@ macro_rules! read {
 }
 
 implement_store!(PostgresStore, read, {
+    async fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        read!(self, query::accounts::authenticate, workspace, secret, now)
+    }
+
     fn sweep(&self) -> Box<dyn Sweep> {
         Box::new(PostgresSweep::new(Arc::clone(&self.engine), self.pool.clone()))
     }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     connect_reader,
+    lookups::{self, Lookups},
     tx::{SqliteTx, at_once},
 };
 use crate::{
@@ -46,6 +47,8 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     room: Arc<Room>,
+    /// Who asks at the same time is looked up together.
+    lookups: Lookups,
     _held: Arc<DataDir>,
 }
 
@@ -59,9 +62,30 @@ impl SqliteStore {
                 idle: Mutex::new(idle),
                 permits,
                 room,
+                lookups: Lookups::default(),
                 _held: held,
             }),
         })
+    }
+
+    /// Looks up everybody who has asked by now; whether there was somebody.
+    pub(super) async fn look_up(&self) -> bool {
+        let asked = self.inner.lookups.take();
+        if asked.is_empty() {
+            return false;
+        }
+        let (questions, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let found = self.read(move |connection| {
+            let mut tx = SqliteTx::new(connection);
+            let each = questions.into_iter().map(|(workspace, secret, now)| {
+                at_once(query::accounts::authenticate(&mut tx, workspace, secret, now))
+            });
+            Ok(each.collect::<Vec<_>>())
+        });
+        let failed = |error: &StoreError| Err(StoreError::Engine(error.to_string()));
+        let found = found.await.unwrap_or_else(|error| answers.iter().map(|_| failed(&error)).collect());
+        lookups::tell(answers, found);
+        true
     }
 
     /// Runs `read` in one read transaction.
@@ -115,6 +139,19 @@ macro_rules! read {
 }
 
 implement_store!(SqliteStore, read, {
+    async fn authenticate(
+        &self,
+        workspace: WorkspaceId,
+        secret: SecretHash,
+        now: Micros,
+    ) -> Result<Authenticated, StoreError> {
+        let (found, start) = self.inner.lookups.ask((workspace, secret, now));
+        if start {
+            tokio::spawn(lookups::run(self.clone()));
+        }
+        found.await.map_err(|_| StoreError::Closed)?
+    }
+
     fn sweep(&self) -> Box<dyn Sweep> {
         Box::new(SqliteSweep { store: self.clone(), since: 0 })
     }

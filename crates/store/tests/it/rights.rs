@@ -1,8 +1,8 @@
 //! What the workspace's preferences allow.
 
-use model::{ChannelId, ChannelName, EventKind, Role, TeamPreferences, TopicId, UserId};
+use model::{ChannelId, ChannelKind, ChannelName, EventKind, Role, TeamPreferences, TopicId, UserId};
 use serde_json::{Value, json};
-use store::{By, NewInvite, Refusal, SecretHash, WriteKind};
+use store::{By, NewInvite, Outcome, Refusal, SecretHash, WriteKind};
 
 use crate::world::*;
 
@@ -241,4 +241,37 @@ async fn newcomers_join_the_default_channels() {
     world.ok(WriteKind::Archive { channel: RANDOM, by: by(ANN) }).await;
     assert_eq!(world.refused(defaults(&[RANDOM])).await, Refusal::IsArchived);
     assert_eq!(world.store.team_preferences(WS).await.unwrap().1, [GENERAL, news]);
+}
+
+#[tokio::test]
+async fn a_default_channel_that_cannot_be_joined_is_told_to_be_none() {
+    let mut world = world().await;
+    world.ok(defaults(&[RANDOM])).await;
+    let told = |outcome: &Outcome| {
+        outcome.events.iter().find_map(|event| match &event.kind {
+            EventKind::TeamPreferenceChanged { name, value } if name == "default_channels" => {
+                Some(value.clone())
+            }
+            _ => None,
+        })
+    };
+    let list = |channels: &[ChannelId]| {
+        let ids: Vec<String> = channels.iter().map(ToString::to_string).collect();
+        Some(json!(ids).to_string())
+    };
+    for (write, expect) in [
+        (WriteKind::Archive { channel: RANDOM, by: admin() }, list(&[GENERAL])),
+        (WriteKind::Unarchive { channel: RANDOM, by: admin() }, list(&[GENERAL, RANDOM])),
+        (WriteKind::Convert { channel: RANDOM, by: admin(), to: ChannelKind::Private }, list(&[GENERAL])),
+        // It is none any more.
+        (WriteKind::Convert { channel: RANDOM, by: admin(), to: ChannelKind::Public }, None),
+        (WriteKind::Archive { channel: RANDOM, by: admin() }, None),
+    ] {
+        let outcome = world.run(write).await;
+        assert_eq!(told(&outcome), expect);
+        if let Some(expect) = expect {
+            let now = world.store.team_preferences(WS).await.unwrap().1;
+            assert_eq!(list(&now), Some(expect), "what is told is what is there");
+        }
+    }
 }
