@@ -352,7 +352,8 @@ async fn looked_at(api: &Api, id: &str) -> Result<Value> {
         if info["file"]["original_w"].is_number() {
             return Ok(info["file"].clone());
         }
-        ensure!(began.elapsed() < std::time::Duration::from_secs(60), "no thumbnails: {info}");
+        // A job that was under way when its server was killed is another's when its lease of a minute has ended.
+        ensure!(began.elapsed() < std::time::Duration::from_secs(120), "no thumbnails: {info}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
