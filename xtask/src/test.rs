@@ -49,6 +49,7 @@ const STEPS: &[(&str, &str)] = &[
     ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
+    ("faults", "failing calls, damage, clocks, pauses, rude and slow clients"),
     ("crash-postgres", "the same on PostgreSQL"),
     ("crash-postgres-18", "the same on PostgreSQL 18"),
     ("clients-postgres", "what clients see and are refused, on PostgreSQL"),
@@ -139,7 +140,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         let _ = peers::postgres();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
-            .args(["--skip", "postgresql::", "--skip", "autobahn::"])
+            .args(["--skip", "faults::", "--skip", "postgresql::", "--skip", "autobahn::"])
             .env("PARLANCE_BIN", &binary);
         if let Ok(folder) = conformance::fresh(conformance::ALL) {
             test.env("PARLANCE_RECORD", folder);
@@ -183,6 +184,12 @@ fn binary_steps(report: &mut Report, options: &Options) {
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
     report.step("crash", || sandbox_tests(&binary, "crash::on_the_embedded_store", options));
+    report.step("faults", || {
+        // The tests that need them say so when they are still missing.
+        peers::strace();
+        peers::faketime();
+        sandbox_tests(&binary, "faults::", options)
+    });
     report.step("crash-postgres", || match peers::postgres() {
         Ok(_) => sandbox_tests(&binary, "crash::on_postgresql", options),
         Err(missing) => Ok(Verdict::Missing(missing)),

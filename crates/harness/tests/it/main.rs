@@ -11,6 +11,7 @@ mod crash;
 mod disk;
 mod durable;
 mod files;
+mod faults;
 mod isolation;
 mod load;
 mod matrix;
