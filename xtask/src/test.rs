@@ -56,6 +56,9 @@ const STEPS: &[(&str, &str)] = &[
     ("postgres-faults", "faults of PostgreSQL under load"),
 ];
 
+/// Time for each target of the fuzz tests in a long run; otherwise it is a second.
+const FUZZ_SECONDS_LONG: &str = "60";
+
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
 const TESTS_WITHIN: Duration = Duration::from_secs(2400);
 const WEB_WITHIN: Duration = Duration::from_secs(600);
@@ -147,6 +150,9 @@ fn binary_steps(report: &mut Report, options: &Options) {
         }
         if options.ci {
             test.env("CI", "1");
+        }
+        if options.long {
+            test.env("PARLANCE_FUZZ_SECONDS", FUZZ_SECONDS_LONG);
         }
         slack::show_libtest(&mut test, options.ci);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
