@@ -39,6 +39,13 @@ pub(crate) fn strace() {
     }
 }
 
+/// Installs libfaketime if it can be; the tests that use it say when it is missing.
+pub(crate) fn faketime() {
+    if shell::which("faketime").is_none() {
+        apt(&["faketime"]);
+    }
+}
+
 /// The programs of Debian's PostgreSQL server, installed if they can be; else what is missing.
 pub(crate) fn postgres() -> Result<PathBuf, String> {
     let found = postgres::programs().or_else(|| {

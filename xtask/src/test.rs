@@ -49,11 +49,15 @@ const STEPS: &[(&str, &str)] = &[
     ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
     ("crash", "kill -9 under load, and the history checker"),
+    ("faults", "failing calls, damage, clocks, pauses, rude and slow clients"),
     ("crash-postgres", "the same on PostgreSQL"),
     ("crash-postgres-18", "the same on PostgreSQL 18"),
     ("clients-postgres", "what clients see and are refused, on PostgreSQL"),
     ("postgres-faults", "faults of PostgreSQL under load"),
 ];
+
+/// Time for each target of the fuzz tests in a long run; otherwise it is a second.
+const FUZZ_SECONDS_LONG: &str = "60";
 
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
 const TESTS_WITHIN: Duration = Duration::from_secs(2400);
@@ -139,13 +143,16 @@ fn binary_steps(report: &mut Report, options: &Options) {
         let _ = peers::postgres();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
-            .args(["--skip", "postgresql::", "--skip", "autobahn::"])
+            .args(["--skip", "faults::", "--skip", "postgresql::", "--skip", "autobahn::"])
             .env("PARLANCE_BIN", &binary);
         if let Ok(folder) = conformance::fresh(conformance::ALL) {
             test.env("PARLANCE_RECORD", folder);
         }
         if options.ci {
             test.env("CI", "1");
+        }
+        if options.long {
+            test.env("PARLANCE_FUZZ_SECONDS", FUZZ_SECONDS_LONG);
         }
         slack::show_libtest(&mut test, options.ci);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
@@ -183,6 +190,12 @@ fn binary_steps(report: &mut Report, options: &Options) {
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
     report.step("crash", || sandbox_tests(&binary, "crash::on_the_embedded_store", options));
+    report.step("faults", || {
+        // The tests that need them say so when they are still missing.
+        peers::strace();
+        peers::faketime();
+        sandbox_tests(&binary, "faults::", options)
+    });
     report.step("crash-postgres", || match peers::postgres() {
         Ok(_) => sandbox_tests(&binary, "crash::on_postgresql", options),
         Err(missing) => Ok(Verdict::Missing(missing)),

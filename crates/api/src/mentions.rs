@@ -72,18 +72,15 @@ pub fn link_addresses(text: &str) -> String {
         let lower = plain.to_ascii_lowercase();
         let mut done = 0;
         for (at, _) in lower.match_indices("http") {
-            let Some(from) = plain.get(at..).filter(|_| at >= done) else { continue };
-            let ends = |c: char| c.is_whitespace() || "<>|\"`".contains(c);
-            let word = from.split(ends).next().unwrap_or_default();
-            let escape = ["&lt;", "&gt;"].iter().filter_map(|escape| word.find(escape)).min();
-            let word = word.get(..escape.unwrap_or(word.len())).unwrap_or_default();
-            let address = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
             let before = plain.get(..at).and_then(|before| before.chars().next_back());
             let free = before.is_none_or(|c| !c.is_alphanumeric() && !"|/@".contains(c));
-            let scheme = ["https://", "http://"].iter().any(|scheme| {
-                address.len() > scheme.len() && lower.get(at..).is_some_and(|rest| rest.starts_with(scheme))
-            });
-            if free && scheme {
+            let after = lower.get(at..).unwrap_or_default();
+            let scheme = ["https://", "http://"].iter().find(|scheme| after.starts_with(**scheme));
+            // Only what may be one is read to its end, and no further: else many that are none would cost the whole each.
+            let Some(scheme) = scheme.filter(|_| free && at >= done) else { continue };
+            let from = plain.get(at..).unwrap_or_default();
+            let address = word(from).trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '\'']);
+            if address.len() > scheme.len() {
                 out.push_str(plain.get(done..at).unwrap_or_default());
                 out.push_str(&format!("<{address}>"));
                 done = at + address.len();
@@ -91,6 +88,17 @@ pub fn link_addresses(text: &str) -> String {
         }
         out.push_str(plain.get(done..).unwrap_or_default());
     })
+}
+
+/// What comes before a space, a mark that no address has, or an escaped `<` or `>`.
+fn word(text: &str) -> &str {
+    let ends = |(at, c): &(usize, char)| {
+        let escape =
+            || text.get(*at..).is_some_and(|rest| rest.starts_with("&lt;") || rest.starts_with("&gt;"));
+        c.is_whitespace() || "<>|\"`".contains(*c) || *c == '&' && escape()
+    };
+    let end = text.char_indices().find(ends).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or_default()
 }
 
 /// A text in which `link` has written what is neither code nor in `<…>`, and all else is as it was.
@@ -226,6 +234,18 @@ mod tests {
             ("&lt;http://q.org&gt; HTTP://Q.org/a&amp;b", "&lt;<http://q.org>&gt; <HTTP://Q.org/a&amp;b>"),
         ] {
             assert_eq!(link_addresses(text), expect, "{text}");
+        }
+    }
+
+    /// Found by fuzzing: each of them was read to the end of the text.
+    #[test]
+    fn many_that_are_no_addresses_cost_their_length() {
+        for piece in ["http:", "http://&lt;"] {
+            let text = piece.repeat(200_000);
+            let start = std::time::Instant::now();
+            assert_eq!(link_addresses(&text), text);
+            let took = start.elapsed();
+            assert!(took < std::time::Duration::from_secs(20), "{piece}: {took:?}");
         }
     }
 }

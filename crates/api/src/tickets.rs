@@ -7,7 +7,7 @@ use store::{SecretHash, Ticket, WriteKind};
 use crate::{call::Cx, errors::Failure, tokens};
 
 /// How long a ticket is good, seconds.
-pub const LIFE_S: i64 = 30;
+pub const LIFE_S: i64 = store::TICKET_LIFE_S;
 
 /// Path of our own protocol's WebSockets.
 pub const OWN_PATH: &str = "/realtime/v1/socket";

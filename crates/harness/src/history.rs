@@ -14,6 +14,7 @@ mod delivery;
 mod expect;
 mod finals;
 mod listener;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -220,7 +221,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     let mut report = Report::default();
     let expected = expect::expect(history, &mut report);
     finals::check_finals(history, &expected, &mut report);
-    finals::check_real_time_order(history, &expected, &mut report);
+    order::check_order(history, &expected, &mut report);
     let mut identities = BTreeMap::new();
     for listener in &history.listeners {
         for (channel, end) in &history.finals {

@@ -15,6 +15,7 @@
 //! | [`skip`] | a test that needs a peer or a right that this machine lacks says so loudly |
 //! | [`postgres`] | private PostgreSQL clusters, a standby, PgBouncer |
 //! | [`proxy`] | cuts and freezes the connections between the server and PostgreSQL |
+//! | [`strace`] | watches system calls, makes them fail or slow |
 //! | [`wal`] | whether a killed process left a commit half written |
 
 // A test helper indexes JSON values, which answer null and do not panic.
@@ -28,6 +29,7 @@ pub mod proxy;
 pub mod record;
 pub mod sandbox;
 pub mod socket;
+pub mod strace;
 pub mod view;
 pub mod wal;
 

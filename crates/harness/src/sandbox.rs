@@ -289,6 +289,17 @@ impl Sandbox {
             .map_err(Into::into)
     }
 
+    /// Waits until the process ends by itself while clients still take it to be up.
+    ///
+    /// # Errors
+    /// When it does not run or does not end in time.
+    pub async fn fails(&mut self) -> Result<ExitStatus> {
+        let process = self.process.as_mut().context("the server does not run")?;
+        let ended = timeout(DRAINED_WITHIN, process.wait()).await;
+        ended.with_context(|| format!("it does not end; the log ends:\n{}", self.log_end()))??;
+        self.wait().await
+    }
+
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> &str {
         &self.url

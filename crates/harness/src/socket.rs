@@ -6,17 +6,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout_at;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::http::Api;
 use crate::record::record;
 
 /// How long a frame that must come may take on a busy machine.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the kernel holds for a client that is slow to read.
+const NARROW_BYTES: u32 = 4 << 10;
 
 /// Topic → generation and seq.
 pub type Positions = BTreeMap<String, (u64, u64)>;
@@ -56,6 +59,38 @@ impl Socket {
         Socket::open(answer["url"].as_str().context("url")?, None).await
     }
 
+    /// As [`Socket::realtime`], for a client that is slow to read: its side of the connection holds a few kilobytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn narrow(api: &Api) -> Result<Socket> {
+        Socket::open_narrow(&ticket(api).await?).await
+    }
+
+    /// As [`Socket::rtm`], for a client that is slow to read.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn rtm_narrow(api: &Api) -> Result<Socket> {
+        let answer = api.ok("rtm.connect", &[]).await?;
+        Socket::open_narrow(answer["url"].as_str().context("url")?).await
+    }
+
+    async fn open_narrow(url: &str) -> Result<Socket> {
+        let request = url.into_client_request()?;
+        let address = request.uri().authority().context("no address")?.as_str().parse()?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(NARROW_BYTES)?;
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await?);
+        let (stream, _) = client_async(request, stream).await.with_context(|| url.to_owned())?;
+        Socket { stream, hello: Value::Null }.greeted().await
+    }
+
+    /// The connection below the frames. What was read of it is missing from the frames.
+    pub fn raw(&mut self) -> &mut MaybeTlsStream<TcpStream> {
+        self.stream.get_mut()
+    }
+
     /// Opens a WebSocket and reads its hello.
     ///
     /// # Errors
@@ -66,12 +101,15 @@ impl Socket {
             request.headers_mut().insert("Origin", origin.parse()?);
         }
         let (stream, _) = connect_async(request).await.with_context(|| url.to_owned())?;
-        let mut socket = Socket { stream, hello: Value::Null };
-        match socket.next(FRAME_WITHIN).await? {
-            Frame::Json(hello) if hello["type"] == "hello" => socket.hello = hello,
+        Socket { stream, hello: Value::Null }.greeted().await
+    }
+
+    async fn greeted(mut self) -> Result<Socket> {
+        match self.next(FRAME_WITHIN).await? {
+            Frame::Json(hello) if hello["type"] == "hello" => self.hello = hello,
             other => bail!("instead of hello came {other:?}"),
         }
-        Ok(socket)
+        Ok(self)
     }
 
     /// Opens a WebSocket that must not come to a hello; returns how it ended.

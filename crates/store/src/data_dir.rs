@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, Permissions},
+    io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -10,11 +11,13 @@ use crate::OpenError;
 
 /// Name of the lock file in the data directory.
 const LOCK: &str = "parlance.lock";
+/// What is in it once there is a store.
+const MADE: &[u8] = b"parlance.db is here. To start anew, delete this file too.\n";
 
 /// A data directory that no other process has. Given back when it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct DataDir {
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -31,12 +34,26 @@ impl DataDir {
         let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let lock = lock.map_err(|error| failed(format!("{}: {error}", path.display())))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            Ok(()) => Ok(Self { lock }),
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(OpenError::Locked { path: dir.display().to_string(), lock: path.display().to_string() })
             }
             Err(std::fs::TryLockError::Error(error)) => Err(failed(format!("{}: {error}", path.display()))),
         }
+    }
+
+    /// Whether a store was made here: if its file is gone, it is lost and not new. The lock file says it, so that
+    /// whoever wants to start anew deletes both.
+    pub(crate) fn is_made(&self) -> bool {
+        self.lock.metadata().is_ok_and(|file| file.len() > 0)
+    }
+
+    /// There is a store here from now on.
+    pub(crate) fn set_made(&self) -> std::io::Result<()> {
+        if self.is_made() {
+            return Ok(());
+        }
+        (&self.lock).write_all(MADE)
     }
 }
 

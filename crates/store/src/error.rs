@@ -85,6 +85,14 @@ pub enum OpenError {
         /// Which migration.
         version: u32,
     },
+    /// Something that was written is not there any more as it was. Nothing is served from such a file.
+    #[error("{path} is damaged: {reason}. Restore a backup")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file system or engine failed.
     #[error("cannot open {path}: {reason}")]
     Failed {

@@ -3,6 +3,7 @@
 //! WAL with `synchronous=FULL`: a commit that returned is on the disk. The one writer also runs the
 //! checkpoints. A lock file keeps a second process out.
 
+mod damage;
 mod log;
 mod lookups;
 pub(crate) mod migrate;
@@ -29,16 +30,20 @@ const READER_CACHE_KIB: i64 = 4_096;
 /// Opens the embedded store of a data directory: creates it if need be, takes its lock, migrates it.
 ///
 /// # Errors
-/// [`OpenError`]: in use, newer than this program, or a failure of the file system.
+/// [`OpenError`]: in use, damaged, newer than this program, or a failure of the file system.
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
     let held = Arc::new(DataDir::hold(dir)?);
+    damage::check_files(dir, held.is_made())?;
     let beside = ["-wal", "-shm"].map(|end| dir.join(format!("{DATABASE}{end}")));
     for path in beside.into_iter().filter(|path| path.exists()).chain([dir.join(DATABASE)]) {
         private(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     }
-    let mut writer = connect(dir, WRITER_CACHE_KIB).map_err(|error| failed(error.to_string()))?;
+    let engine = |error: rusqlite::Error| damage::classify(&dir.join(DATABASE), &error);
+    let mut writer = connect(dir, WRITER_CACHE_KIB).map_err(engine)?;
+    damage::check_database(dir, &writer)?;
     migrate::migrate(dir, &mut writer)?;
+    held.set_made().map_err(|error| failed(error.to_string()))?;
     // What a killed process left in the WAL is moved now, so that restarts do not pile up. A full disk is
     // no reason not to start.
     if let Err(error) = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
@@ -46,8 +51,8 @@ pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
     }
     let room = Arc::new(Room::default());
     let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room));
-    let store = store.map_err(|error| failed(error.to_string()))?;
-    let log = SqliteLog::new(held, writer, room).map_err(|error| failed(error.to_string()))?;
+    let store = store.map_err(engine)?;
+    let log = SqliteLog::new(held, writer, room).map_err(engine)?;
     Ok((log, store))
 }
 

@@ -8,6 +8,9 @@ use model::{
 
 use crate::{CommitError, Refusal};
 
+/// How long a ticket is good, seconds.
+pub const TICKET_LIFE_S: i64 = 30;
+
 /// Most kinds of emoji under one message; Slack's limit is 23 for one person and 50 in all.
 pub const REACTION_KINDS_MAX: usize = 50;
 

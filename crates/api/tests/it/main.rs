@@ -18,6 +18,7 @@ mod content;
 mod conversations;
 mod files;
 mod forms;
+mod fuzzed;
 mod internal;
 mod later;
 mod listener;

@@ -34,6 +34,8 @@ pub(super) struct Post {
     pub(super) thread_ts: Option<String>,
     pub(super) first_started: Micros,
     pub(super) ts: Option<String>,
+    /// Where the final read has it, when nobody acknowledged it.
+    pub(super) found: Option<String>,
     pub(super) refused: Option<String>,
     pub(super) unknown: bool,
     pub(super) text: String,
@@ -60,6 +62,7 @@ fn expect_post(all: &mut Expectations, operation: &Operation, report: &mut Repor
         thread_ts: thread_ts.clone(),
         first_started: operation.started,
         ts: None,
+        found: None,
         refused: None,
         unknown: false,
         text: text.clone(),
@@ -78,30 +81,23 @@ fn expect_post(all: &mut Expectations, operation: &Operation, report: &mut Repor
 
 /// A post that nobody acknowledged may be there once: the final read tells under which ts.
 fn resolve_posts(history: &History, all: &mut Expectations) {
-    let mut found: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
+    let mut there: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
     for (channel, end) in &history.finals {
         for message in &end.messages {
             if let Some(key) = &message.client_msg_id {
-                found.entry((channel, &message.user, key)).or_insert(&message.ts);
+                there.entry((channel, &message.user, key)).or_insert(&message.ts);
             }
         }
     }
-    for ((channel, author, key), post) in &all.posts {
-        let found = || {
-            let end = history.finals.get(channel)?;
-            let mut same = end
-                .messages
-                .iter()
-                .filter(|message| &message.user == author && message.client_msg_id.as_ref() == Some(key));
-            same.next().map(|message| message.ts.clone())
-        };
-        let (ts, presence) = match (&post.ts, post.unknown) {
+    for ((channel, author, key), post) in &mut all.posts {
+        if post.ts.is_none() && post.unknown {
+            let found = there.get(&(channel.as_str(), author.as_str(), key.as_str()));
+            post.found = found.map(|ts| (*ts).to_owned());
+        }
+        let (ts, presence) = match (&post.ts, &post.found) {
             (Some(ts), _) => (ts.clone(), Presence::Yes),
-            (None, true) => match found() {
-                Some(ts) => (ts.to_owned(), Presence::Maybe),
-                None => continue,
-            },
-            (None, false) => continue,
+            (None, Some(ts)) => (ts.clone(), Presence::Maybe),
+            (None, None) => continue,
         };
         let texts = BTreeSet::from([post.text.clone()]);
         let expected = Expected {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::expect::{Expectations, Expected, Post, Presence};
-use super::{Action, History, Kind, Micros, Outcome, Report, Snapshot};
+use super::{History, Kind, Report, Snapshot};
 use crate::view::Message;
 
 pub(super) fn check_finals(history: &History, expected: &Expectations, report: &mut Report) {
@@ -86,39 +86,6 @@ fn check_final_keys(channel: &str, end: &Snapshot, expected: &Expectations, repo
                 format!("key {key} was answered with {answered} and is there as {}", message.ts),
             ),
             _ => {}
-        }
-    }
-}
-
-/// A post that began after another one was acknowledged comes after it. A retry is answered with the
-/// first `ts`, so a post begins with its first try.
-pub(super) fn check_real_time_order(history: &History, expected: &Expectations, report: &mut Report) {
-    let mut acknowledged: BTreeMap<&str, Vec<(Micros, &str)>> = BTreeMap::new();
-    for operation in &history.operations {
-        if let (Action::Post { .. }, Outcome::Done(ts)) = (&operation.action, &operation.outcome) {
-            acknowledged.entry(&operation.channel).or_default().push((operation.ended, ts));
-        }
-    }
-    let mut begun: BTreeMap<&str, Vec<(Micros, &str)>> = BTreeMap::new();
-    for ((channel, _, _), post) in &expected.posts {
-        if let Some(ts) = &post.ts {
-            begun.entry(channel).or_default().push((post.first_started, ts));
-        }
-    }
-    for (channel, mut begun) in begun {
-        begun.sort_unstable();
-        let mut ends = acknowledged.remove(channel).unwrap_or_default();
-        ends.sort_unstable();
-        let mut ends = ends.into_iter().peekable();
-        let mut newest = "";
-        for (started, ts) in begun {
-            while let Some((_, earlier)) = ends.next_if(|(ended, _)| *ended < started) {
-                newest = newest.max(earlier);
-            }
-            if newest > ts {
-                let what = format!("{channel}: {ts} was sent after {newest} had been acknowledged");
-                report.add(Kind::Swapped, what);
-            }
         }
     }
 }

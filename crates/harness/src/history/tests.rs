@@ -102,9 +102,9 @@ fn good() -> History {
             see(551, Seen::Page { from: 1, to: 6, events: page }),
             see(552, Seen::Live(6)),
             see(720, Seen::Event(7, events[6].1.clone())),
-            see(721, Seen::Head(8)),
-            see(722, Seen::Page { from: 7, to: 8, events: vec![(8, events[7].1.clone())] }),
-            see(723, Seen::Live(8)),
+            see(821, Seen::Head(8)),
+            see(822, Seen::Page { from: 7, to: 8, events: vec![(8, events[7].1.clone())] }),
+            see(823, Seen::Live(8)),
         ],
     };
     History {

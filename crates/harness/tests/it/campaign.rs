@@ -98,6 +98,37 @@ impl Campaign {
         Ok(())
     }
 
+    /// Where people write.
+    pub(crate) fn channels(&self) -> &[String] {
+        &self.places.channels
+    }
+
+    /// Operations acknowledged per second, counted for a while.
+    pub(crate) async fn rate(&mut self, time: Duration) -> Result<f64> {
+        let before = done(&self.load.operations);
+        let began = std::time::Instant::now();
+        self.run_for(time).await?;
+        let count = u32::try_from(done(&self.load.operations) - before)?;
+        Ok(f64::from(count) / began.elapsed().as_secs_f64())
+    }
+
+    /// Waits until work goes on as before some harm. Half as fast is enough: the machine may have got other work to do.
+    pub(crate) async fn recovers(&mut self, before: f64, within: Duration) -> Result<()> {
+        let healed = std::time::Instant::now();
+        let mut best = 0.0_f64;
+        while healed.elapsed() < within {
+            best = best.max(self.rate(Duration::from_secs(1)).await?);
+            if best >= 0.5 * before {
+                println!(
+                    "{best:.0} operations/s after {:.1} s, {before:.0} before",
+                    healed.elapsed().as_secs_f64()
+                );
+                return Ok(());
+            }
+        }
+        bail!("{best:.0} operations/s at best within {within:?}, {before:.0} before the harm")
+    }
+
     /// Lets everybody work for a while.
     pub(crate) async fn run_for(&mut self, time: Duration) -> Result<()> {
         self.during(tokio::time::sleep(time)).await

@@ -1,12 +1,8 @@
 //! Durable before acknowledged, seen from outside: the system calls of the running server.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use harness::sandbox::Sandbox;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use harness::strace::Strace;
 
 /// Posts whose calls are looked at.
 const POSTS: usize = 20;
@@ -26,36 +22,18 @@ enum Step {
 async fn the_log_is_synchronised_before_each_acknowledgement() -> Result<()> {
     let server = Sandbox::start().await?;
     let general = server.channel("general")?.to_owned();
-    let pid = server.pid().context("pid")?.to_string();
+    let pid = server.pid().context("pid")?;
     let trace = server.scratch().join("calls");
     let calls = "trace=pwrite64,write,writev,sendto,sendmsg,fdatasync,fsync";
-    let mut strace = Command::new("strace");
-    // -y names files, and every thread is followed. Completed calls are written in the order in which they ended.
-    strace.args(["-f", "-y", "-s", "4000", "-e", calls, "-p", &pid, "-o"]).arg(&trace);
-    let attached =
-        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn();
-    let Ok(mut strace) = attached else {
-        harness::skip("synchronised before acknowledged", "strace is not installed");
-        return Ok(());
-    };
-    let mut said = BufReader::new(strace.stderr.take().context("stderr")?).lines();
-    let first = tokio::time::timeout(Duration::from_secs(20), said.next_line()).await??;
-    let first = first.unwrap_or_default();
-    if !first.contains("attached") {
-        harness::skip("synchronised before acknowledged", &format!("strace may not attach: {first}"));
-        return Ok(());
-    }
+    // -y names files. Completed calls are written in the order in which they ended.
+    let arguments = ["-y", "-s", "4000", "-e", calls];
+    let attached = Strace::attach("synchronised before acknowledged", pid, &arguments, &trace).await?;
+    let Some(strace) = attached else { return Ok(()) };
     let bot = server.bot();
     for post in 0..POSTS {
         bot.post(&general, &format!("durable {post}")).await?;
     }
-    // It writes out what it has and lets the server go.
-    let stop = Command::new("kill")
-        .args(["-INT", &strace.id().context("strace ended")?.to_string()])
-        .status()
-        .await?;
-    ensure!(stop.success());
-    strace.wait().await?;
+    strace.detach().await?;
 
     let text = std::fs::read_to_string(&trace)?;
     let steps: Vec<Step> = text.lines().filter_map(step).collect();

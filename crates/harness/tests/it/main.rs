@@ -10,6 +10,7 @@ mod commands;
 mod crash;
 mod disk;
 mod durable;
+mod faults;
 mod files;
 mod isolation;
 mod load;

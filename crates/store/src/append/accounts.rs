@@ -11,10 +11,13 @@ use super::{
     rights, user_topic, workspace_topic,
 };
 use crate::{
-    By, Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, StoreError, Ticket,
+    By, Done, NewCredential, NewInvite, NewPerson, Refusal, SecretHash, StoreError, TICKET_LIFE_S, Ticket,
     tx::{Row, Value, params},
 };
 
+/// A ticket that is good for longer, microseconds, was sold before the clock was set back. A minute is for clocks of
+/// several processes that do not agree.
+const TICKET_LEFT_US_MAX: i64 = (TICKET_LIFE_S + 60) * 1_000_000;
 /// Kinds in `users.kind`.
 const PERSON: i64 = 1;
 const BOT: i64 = 2;
@@ -297,7 +300,7 @@ pub(super) async fn add_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, ti
     Ok(Done::Ok)
 }
 
-/// Redeems a ticket.
+/// Redeems a ticket. When the clock was set back meanwhile it is good no more: else it would be good for as long.
 pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, secret: SecretHash) -> Decided {
     let sql = "SELECT usr, credential, rtm, needs_origin, batch_presence, expires FROM tickets \
                WHERE workspace = $1 AND secret = $2";
@@ -315,7 +318,9 @@ pub(super) async fn use_ticket(batch: &mut Batch<'_>, workspace: WorkspaceId, se
     // Whoever deletes the row has the ticket: another item or another process may have found it too.
     let sql = "DELETE FROM tickets WHERE workspace = $1 AND secret = $2";
     let deleted = batch.execute(sql, params![workspace, secret].into()).await?;
-    if deleted == 0 || ticket.expires <= batch.now() {
+    // One that is good for longer than any was made for has lived through a step of the clock.
+    let left = ticket.expires.saturating_sub(batch.now());
+    if deleted == 0 || left <= 0 || left > TICKET_LEFT_US_MAX {
         return Err(Refusal::TicketInvalid.into());
     }
     Ok(Done::Ticket(ticket))

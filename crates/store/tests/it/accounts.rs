@@ -116,6 +116,14 @@ async fn a_ticket_is_good_once_and_not_for_long() {
     world.now += 5_000;
     assert_eq!(world.refused(redeem("late")).await, Refusal::TicketInvalid);
     assert_eq!(world.refused(redeem("never")).await, Refusal::TicketInvalid);
+    // The clock is set back: it is good no longer instead of for hours.
+    let life = store::TICKET_LIFE_S * 1_000_000;
+    for (name, hours) in [("hours", 3), ("a moment", 0)] {
+        world.ok(WriteKind::AddTicket(ticket(name, world.now + life))).await;
+        world.now -= hours * 3_600_000_000;
+        let good = world.batch(vec![redeem(name)]).await.unwrap()[0].result.is_ok();
+        assert_eq!(good, hours == 0, "{name}");
+    }
 }
 
 #[tokio::test]

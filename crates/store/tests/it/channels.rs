@@ -77,7 +77,8 @@ async fn a_channel_that_becomes_private_is_not_told_of_any_more() {
     world.ok(rename(RANDOM, ANN, "chatter")).await;
     let converted = world.run(convert(RANDOM, ANN, ChannelKind::Private)).await;
     let names: Vec<_> = told(&converted).into_iter().map(|(_, name)| name).collect();
-    assert_eq!(names, ["Message", "ChannelConvertedToPrivate"]);
+    // Newcomers joined it: that they no longer do is told too.
+    assert_eq!(names, ["TeamPreferenceChanged", "Message", "ChannelConvertedToPrivate"]);
     // What the workspace was told of it before is told to nobody who comes later.
     let later = world.log_of(TopicId::Workspace(WS)).await;
     let of_random = |kind: &EventKind| match kind {

@@ -31,6 +31,31 @@ async fn a_newer_or_changed_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_that_lost_its_file_is_not_made_anew() {
+    let World { log, store, place: Place::Directory(dir), .. } = World::embedded().await else { panic!() };
+    drop((log, store));
+    let (database, lock) = (dir.path().join("parlance.db"), dir.path().join("parlance.lock"));
+    let whole = std::fs::read(&database).unwrap();
+    for damage in [None, Some(&[][..]), Some(&whole[..8_192]), Some(b"not a database")] {
+        match damage {
+            None => std::fs::remove_file(&database).unwrap(),
+            Some(bytes) => std::fs::write(&database, bytes).unwrap(),
+        }
+        let error = store::sqlite::open(dir.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{:?} bytes: {error}", damage.map(<[u8]>::len));
+        assert!(error.to_string().contains("parlance.db is damaged"), "{error}");
+        let left = std::fs::read(&database).ok();
+        assert_eq!(left.as_deref(), damage, "nothing is written to what is damaged");
+    }
+    std::fs::write(&database, &whole).unwrap();
+    drop(store::sqlite::open(dir.path()).unwrap());
+    // Whoever deletes both wants a new one.
+    std::fs::remove_file(&database).unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    assert!(store::sqlite::open(dir.path()).is_ok());
+}
+
+#[tokio::test]
 async fn a_directory_that_is_a_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
