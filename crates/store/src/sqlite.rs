@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use tracing::warn;
 
 pub use log::SqliteLog;
+use read::Reads;
 pub use read::SqliteStore;
 
 use crate::{DataDir, OpenError, data_dir::private, room::Room};
@@ -31,6 +32,19 @@ const READER_CACHE_KIB: i64 = 4_096;
 /// # Errors
 /// [`OpenError`]: in use, newer than this program, or a failure of the file system.
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
+    open_with(dir, Reads::OnThreads)
+}
+
+/// As [`open`], with reads that keep the caller waiting instead of running on threads of their own: the simulator
+/// has one thread, so that the same seed is the same run. Nothing else should have it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_single_threaded(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
+    open_with(dir, Reads::InPlace)
+}
+
+fn open_with(dir: &Path, reads: Reads) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
     let held = Arc::new(DataDir::hold(dir)?);
     let beside = ["-wal", "-shm"].map(|end| dir.join(format!("{DATABASE}{end}")));
@@ -45,7 +59,7 @@ pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
         warn!(%error, "checkpoint at the start put off");
     }
     let room = Arc::new(Room::default());
-    let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room));
+    let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room), reads);
     let store = store.map_err(|error| failed(error.to_string()))?;
     let log = SqliteLog::new(held, writer, room).map_err(|error| failed(error.to_string()))?;
     Ok((log, store))
