@@ -94,11 +94,12 @@ impl Nemesis {
     pub(crate) fn begin(&mut self) {
         if self.harms.contains(&Harm::Weather) {
             let worst = [30, 100, 250][self.random.below(3)];
+            let mut bad = |most: usize| most / 4 + self.random.below(most);
             let weather = Weather {
-                lost_permille: self.random.below(worst),
-                unanswered_permille: self.random.below(worst),
-                doubled_permille: self.random.below(2 * worst),
-                slow_permille: self.random.below(2 * worst),
+                lost_permille: bad(worst),
+                unanswered_permille: bad(worst),
+                doubled_permille: bad(2 * worst),
+                slow_permille: bad(2 * worst),
                 slow_ms: 800,
             };
             self.network.set_weather(weather);

@@ -7,6 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use api::{
     appender::{Appender, Batcher},
+    blobs::Blobs,
     publish::{BATCHES_MAX, Journeys, Publisher},
 };
 use cluster::{ControlConfig, ControlHandle, shell};
@@ -328,7 +329,7 @@ impl Node {
             incarnation: self.starts,
             loops: 1,
             // Small, so that a slow reader is degraded within a simulation.
-            session_queue_bytes_max: 16 << 10,
+            session_queue_bytes_max: 4 << 10,
             ..gateway::Config::default()
         };
         let place = GATEWAY + number;
@@ -372,6 +373,7 @@ impl Node {
         let admin: Arc<dyn Admin> = Arc::new(self.wire(WEB, "admin", self.admin.clone()));
         let presence = self.presence_router("web")?;
         let log = FaultyLog::new(Box::new(log), Arc::clone(&self.ledger), self.mutant, self.dir.clone());
+        let blobs = Arc::new(Blobs::open(&self.dir.join("files"))?);
         let clock = self.clock(WEB);
         let mutant = self.mutant;
         let (web, doors) = (self.web.clone(), self.doors.clone());
@@ -390,6 +392,7 @@ impl Node {
                 adopt: None,
                 journeys,
                 jobs: Arc::default(),
+                blobs,
                 clock,
                 metrics: Metrics::default(),
             };

@@ -11,8 +11,9 @@ use std::{
 use rpc::SimulatedStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that may be on their way in one direction: what socket buffers hold.
-const BUFFER_BYTES: usize = 16 << 10;
+/// Bytes that may be on their way in one direction: less than socket buffers hold, so that a device that does not
+/// read is noticed within a simulation.
+const BUFFER_BYTES: usize = 2 << 10;
 
 /// Both directions, and who waits.
 #[derive(Debug, Default)]

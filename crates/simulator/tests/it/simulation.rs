@@ -7,7 +7,7 @@ const SEEDS: Range<u64> = 1..61;
 /// Seeds of a long run.
 const SEEDS_LONG: Range<u64> = 1..4_001;
 /// Seeds that a bug may hide from.
-const SEEDS_PER_MUTANT: Range<u64> = 1..41;
+const SEEDS_PER_MUTANT: Range<u64> = 1..101;
 /// Seeds that once found something, and what.
 const ONCE_FAILED: [(u64, &str); 0] = [];
 /// Bugs put in on purpose; `mutants.rs` says what each is.
