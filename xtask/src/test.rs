@@ -48,6 +48,7 @@ const STEPS: &[(&str, &str)] = &[
     ("conformance", "what the server said in tests is what Slack's types say, and docs/api/compatibility.md"),
     ("e2e", "the web client in Chromium, by Playwright"),
     ("autobahn", "RFC 6455, Autobahn's cases"),
+    ("sim", "every role in one thread, with faults that a seed decides"),
     ("crash", "kill -9 under load, and the history checker"),
     ("faults", "failing calls, damage, clocks, pauses, rude and slow clients"),
     ("crash-postgres", "the same on PostgreSQL"),
@@ -143,7 +144,16 @@ fn binary_steps(report: &mut Report, options: &Options) {
         let _ = peers::postgres();
         let mut test = cargo();
         test.args(["test", "--workspace", "--no-fail-fast", "--", "--skip", "crash::"])
-            .args(["--skip", "faults::", "--skip", "postgresql::", "--skip", "autobahn::"])
+            .args([
+                "--skip",
+                "faults::",
+                "--skip",
+                "postgresql::",
+                "--skip",
+                "autobahn::",
+                "--skip",
+                "simulation::",
+            ])
             .env("PARLANCE_BIN", &binary);
         if let Ok(folder) = conformance::fresh(conformance::ALL) {
             test.env("PARLANCE_RECORD", folder);
@@ -189,6 +199,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         test.args(["test", "--workspace", "--test", "it", "--", "autobahn::"]).env("KOSOKU_BIN", kosoku);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
     });
+    report.step("sim", || simulations(options));
     report.step("crash", || sandbox_tests(&binary, "crash::on_the_embedded_store", options));
     report.step("faults", || {
         // The tests that need them say so when they are still missing.
@@ -269,6 +280,18 @@ fn sandbox_command(binary: &Path, filters: &[&str], options: &Options) -> Comman
         test.env("PARLANCE_LONG", "1");
     }
     test
+}
+
+/// The simulator's seeds and bugs, with all that they print. A long run has so many seeds that it pays to build it
+/// for speed; a short one takes what `cargo-test` has built.
+fn simulations(options: &Options) -> Result<Verdict> {
+    let mut test = cargo();
+    if options.long {
+        test.args(["test", "--release", "--package", "simulator"]).env("PARLANCE_LONG", "1");
+    } else {
+        test.args(["test", "--workspace"]);
+    }
+    run_sandbox(test.args(["--test", "it", "--", "simulation::", "--nocapture"]))
 }
 
 /// A filter that matches nothing is a mistake, not a success.

@@ -63,7 +63,10 @@ async fn hand_on(
         Err(_) => return warn!("a WebSocket came over something else than TCP"),
     };
     match parts.io.into_inner().into_std() {
-        Ok(stream) => adopt.adopt(AdoptedSocket { stream, early: parts.read_buf, protocol, ticket, origin }),
+        Ok(stream) => {
+            let (stream, early) = (stream.into(), parts.read_buf);
+            adopt.adopt(AdoptedSocket { stream, early, protocol, ticket, origin });
+        }
         Err(error) => warn!(%error, "a WebSocket could not be handed on"),
     }
 }

@@ -212,7 +212,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             });
         } else {
             gateway.adopt().adopt(AdoptedSocket {
-                stream: stream.into_std()?,
+                stream: stream.into_std()?.into(),
                 early: if own { resume() } else { bytes::Bytes::new() },
                 protocol: world.protocol(),
                 ticket: String::new(),

@@ -20,7 +20,8 @@ pub mod role;
 pub mod rtm;
 pub mod session;
 mod socket;
+mod stream;
 mod subscribe;
 pub mod topic;
 
-pub use role::{Config, Deps, Handle, start};
+pub use role::{Config, Deps, Handle, start, start_here};

@@ -1,7 +1,6 @@
 //! The role: its configuration, what it needs, and how it is started and stopped.
 
 use std::{
-    io::Write as _,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -119,31 +118,7 @@ pub struct StartError(#[from] std::io::Error);
 /// # Errors
 /// [`StartError`]: the system gave no thread or no event queue.
 pub fn start(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
-    let metrics = GatewayMetrics::register(&deps.metrics);
-    let mut ports = Vec::new();
-    let mut loops = Vec::new();
-    for number in 0..config.loops.max(1) {
-        let node = NodeId { name: format!("{}/{number}", config.name), incarnation: config.incarnation };
-        let load = Arc::new(Load::default());
-        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let parts = core::Parts {
-            node: node.clone(),
-            limits: Limits {
-                session_queue_bytes_max: config.session_queue_bytes_max,
-                loop_queue_bytes_max: config.loop_queue_bytes_max,
-                activity_every_ms: u64::try_from(config.activity_every.as_millis()).unwrap_or(u64::MAX),
-            },
-            sessions_max: config.sessions_max,
-            send_buffer_bytes: config.send_buffer_bytes,
-            web: Arc::clone(&deps.web),
-            channels: Arc::clone(&deps.channels),
-            ring: deps.ring.clone(),
-            presence: Arc::clone(&deps.presence),
-            presence_ring: deps.presence_ring.clone(),
-            clock: deps.clock.clone(),
-            metrics: metrics.clone(),
-            load: Arc::clone(&load),
-        };
+    start_with(config, deps, |number, parts, commands| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (alive, ended) = oneshot::channel::<()>();
@@ -152,6 +127,44 @@ pub fn start(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
             let _alive = alive;
             tokio::task::LocalSet::new().block_on(&runtime, core::run(parts, commands));
         })?;
+        Ok((handle, ended))
+    })
+}
+
+/// As [`start`], with every loop on the caller's `LocalSet`: the simulator has one thread.
+///
+/// # Errors
+/// None; the type is that of [`start`].
+pub fn start_here(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
+    start_with(config, deps, |_, parts, commands| {
+        let (alive, ended) = oneshot::channel::<()>();
+        tokio::task::spawn_local(async move {
+            let _alive = alive;
+            core::run(parts, commands).await;
+        });
+        Ok((tokio::runtime::Handle::current(), ended))
+    })
+}
+
+/// Makes each loop; `run` sets it going and says on which runtime, and how its end is heard of.
+fn start_with(
+    config: &Config,
+    deps: &Deps,
+    run: impl Fn(
+        usize,
+        core::Parts,
+        mpsc::Receiver<Command>,
+    ) -> std::io::Result<(tokio::runtime::Handle, oneshot::Receiver<()>)>,
+) -> Result<Handle, StartError> {
+    let metrics = GatewayMetrics::register(&deps.metrics);
+    let mut ports = Vec::new();
+    let mut loops = Vec::new();
+    for number in 0..config.loops.max(1) {
+        let node = NodeId { name: format!("{}/{number}", config.name), incarnation: config.incarnation };
+        let load = Arc::new(Load::default());
+        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let parts = parts(config, deps, node.clone(), metrics.clone(), Arc::clone(&load));
+        let (handle, ended) = run(number, parts, commands)?;
         let drain = deps.tasks.drain().clone();
         deps.tasks.spawn("gateway loop", OnEnd::Stop, async move {
             tokio::select! {
@@ -169,6 +182,33 @@ pub fn start(config: &Config, deps: &Deps) -> Result<Handle, StartError> {
         loops.push(LoopEntry { name: format!("gateway-{number}"), commands: sender, load });
     }
     Ok(Handle { adopt: Arc::new(Adopter { loops, started: Instant::now(), metrics }), ports })
+}
+
+fn parts(
+    config: &Config,
+    deps: &Deps,
+    node: NodeId,
+    metrics: GatewayMetrics,
+    load: Arc<Load>,
+) -> core::Parts {
+    core::Parts {
+        node,
+        limits: Limits {
+            session_queue_bytes_max: config.session_queue_bytes_max,
+            loop_queue_bytes_max: config.loop_queue_bytes_max,
+            activity_every_ms: u64::try_from(config.activity_every.as_millis()).unwrap_or(u64::MAX),
+        },
+        sessions_max: config.sessions_max,
+        send_buffer_bytes: config.send_buffer_bytes,
+        web: Arc::clone(&deps.web),
+        channels: Arc::clone(&deps.channels),
+        ring: deps.ring.clone(),
+        presence: Arc::clone(&deps.presence),
+        presence_ring: deps.presence_ring.clone(),
+        clock: deps.clock.clone(),
+        metrics,
+        load,
+    }
 }
 
 impl Handle {
@@ -246,7 +286,7 @@ impl Adopt for Adopter {
                 self.metrics.boot_failures.get_or_create(&ReasonLabel { reason: "queue_full" }).inc();
                 let close = codec::close_frame(CloseCode::Overloaded.code(), CloseCode::Overloaded.name());
                 // Best effort: the loop that would do it properly has no time.
-                let _ = socket.stream.write(&close);
+                let _ = socket.stream.write_now(&close);
             }
         }
     }

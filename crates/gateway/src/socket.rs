@@ -1,16 +1,15 @@
-//! A session's TCP connection.
+//! A session's connection.
 
 use std::{
     io::{self, IoSlice},
-    net::Shutdown,
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
-use socket2::SockRef;
-use tokio::{net::TcpStream, task::AbortHandle, time::timeout};
+use rpc::AdoptedStream;
+use tokio::{task::AbortHandle, time::timeout};
 
-use crate::outbox::Sink;
+use crate::{outbox::Sink, stream::Stream};
 
 /// How long the rest of a closed session may take to be written.
 const WRITE_REST_WITHIN: Duration = Duration::from_secs(5);
@@ -22,21 +21,18 @@ const PEER_CLOSES_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Socket {
     /// The connection.
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     reader: Option<AbortHandle>,
     flusher: Option<AbortHandle>,
 }
 
 impl Socket {
-    /// Takes over a connection in non-blocking mode.
+    /// Takes over a connection.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn adopt(stream: std::net::TcpStream, send_buffer_bytes: usize) -> io::Result<Self> {
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_send_buffer_size(send_buffer_bytes)?;
-        Ok(Self { stream: TcpStream::from_std(stream)?, reader: None, flusher: None })
+    pub(crate) fn adopt(stream: AdoptedStream, send_buffer_bytes: usize) -> io::Result<Self> {
+        Ok(Self { stream: Stream::adopt(stream, send_buffer_bytes)?, reader: None, flusher: None })
     }
 
     /// The task that reads; it ends with the socket.
@@ -53,7 +49,7 @@ impl Socket {
     pub(crate) async fn linger(mut self, rest: Bytes) {
         self.end_tasks();
         if timeout(WRITE_REST_WITHIN, self.write_all(rest)).await.is_ok_and(|result| result.is_ok())
-            && SockRef::from(&self.stream).shutdown(Shutdown::Write).is_ok()
+            && self.stream.shutdown_write().is_ok()
         {
             // Whether the peer closes in time changes nothing.
             let _ = timeout(PEER_CLOSES_WITHIN, self.read_to_end()).await;

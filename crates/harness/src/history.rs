@@ -161,6 +161,8 @@ pub struct History {
     pub finals: BTreeMap<String, Snapshot>,
     /// I8's bound, microseconds; an acknowledged message must reach a connected listener within.
     pub deliver_within: Micros,
+    /// I8 holds for what was acknowledged at this time or later: before it, not everybody could be reached.
+    pub deliver_since: Micros,
 }
 
 /// What kind of promise was broken.

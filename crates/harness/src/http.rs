@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::history::Snapshot;
 use crate::record::record;
-use crate::view::Message;
+use crate::snapshot;
 
 /// How long an answer may take before it counts as none.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -96,70 +96,14 @@ impl Api {
     /// # Errors
     /// When a page is refused, or the channel changed while it was read.
     pub async fn snapshot(&self, channel: &str) -> Result<Snapshot> {
-        let mut snapshot = Snapshot::default();
-        let mut cursor = String::new();
-        let mut parents = Vec::new();
-        loop {
-            let arguments = [
-                ("channel", channel),
-                ("limit", "200"),
-                ("cursor", &cursor),
-                ("_p", "true"),
-                ("inclusive", "true"),
-            ];
-            let page = self.ok("conversations.history", &arguments).await?;
-            let seq = position(&page)?;
-            ensure!(cursor.is_empty() || seq == snapshot.seq, "{channel} changed while it was read");
-            snapshot.seq = seq;
-            for message in page["messages"].as_array().context("messages")? {
-                if message["reply_count"].as_u64().unwrap_or(0) > 0 {
-                    parents.push(message["ts"].as_str().unwrap_or_default().to_owned());
-                }
-                snapshot.messages.push(Message::parse(message));
-            }
-            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
-            if cursor.is_empty() {
-                break;
-            }
-        }
-        // Pages come newest first.
-        snapshot.messages.reverse();
-        for parent in parents {
-            let replies = self.replies(channel, &parent).await?;
-            snapshot.messages.extend(replies);
-        }
-        // Replies have their places between the messages; each list came in its own order, which
-        // the merge keeps and the checker looks at.
-        snapshot.messages.sort_by(|one, two| one.ts.cmp(&two.ts));
-        Ok(snapshot)
-    }
-
-    async fn replies(&self, channel: &str, parent: &str) -> Result<Vec<Message>> {
-        let mut replies: Vec<Message> = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let arguments = [("channel", channel), ("ts", parent), ("limit", "200"), ("cursor", &cursor)];
-            let page = self.ok("conversations.replies", &arguments).await?;
-            let messages = page["messages"].as_array().context("messages")?;
-            replies.extend(messages.iter().map(Message::parse).filter(|message| message.ts != parent));
-            cursor = page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned();
-            if cursor.is_empty() {
-                break;
-            }
-        }
-        for (one, two) in replies.iter().zip(replies.iter().skip(1)) {
-            ensure!(one.ts < two.ts, "replies of {parent}: {} before {}", one.ts, two.ts);
-        }
-        Ok(replies)
+        snapshot::read(self, channel).await
     }
 }
 
-/// The seq of the `_p` of an answer.
-///
-/// # Errors
-/// When there is none.
-pub fn position(answer: &Value) -> Result<u64> {
-    answer["_p"]["s"].as_u64().with_context(|| format!("no _p in {answer}"))
+impl snapshot::Caller for Api {
+    async fn ok(&self, method: &str, arguments: &[(&str, &str)]) -> Result<Value> {
+        Api::ok(self, method, arguments).await
+    }
 }
 
 async fn envelope(method: &str, request: reqwest::RequestBuilder) -> Result<Value> {

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`sandbox`] | a temporary directory with a seeded workspace, and the process that serves it |
 //! | [`http`] | the Web API, and raw HTTP for what no decent client would send |
+//! | [`snapshot`] | reads a whole channel, whoever carries the calls |
 //! | [`socket`] | WebSocket clients: our realtime protocol and Slack's RTM |
 //! | [`listener`] | a device that listens, resumes, and records what it sees |
 //! | [`view`] | the messages of a channel as a client has them |
@@ -28,6 +29,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod record;
 pub mod sandbox;
+pub mod snapshot;
 pub mod socket;
 pub mod strace;
 pub mod view;

@@ -164,7 +164,7 @@ impl Device {
 }
 
 /// Topic, generation and meaning of a frame that has a position.
-fn parse(frame: &Value) -> Option<(String, u64, Seen)> {
+pub fn parse(frame: &Value) -> Option<(String, u64, Seen)> {
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     if let Some(position) = frame.get("_p") {

@@ -18,7 +18,7 @@ pub mod local;
 pub mod ports;
 pub mod presence;
 
-pub use adopt::{Adopt, AdoptedSocket, Protocol};
+pub use adopt::{Adopt, AdoptedSocket, AdoptedStream, Protocol, SimulatedStream};
 pub use call::{Call, CallError, Refusal, Reply};
 pub use event::{Audience, Delivery, Effect, EventRecord, Signal, SignalKind};
 pub use local::{Directory, Local};

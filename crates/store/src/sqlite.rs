@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use tracing::warn;
 
 pub use log::SqliteLog;
+use read::Reads;
 pub use read::SqliteStore;
 
 use crate::{DataDir, OpenError, data_dir::private, room::Room};
@@ -32,6 +33,19 @@ const READER_CACHE_KIB: i64 = 4_096;
 /// # Errors
 /// [`OpenError`]: in use, damaged, newer than this program, or a failure of the file system.
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
+    open_with(dir, Reads::OnThreads)
+}
+
+/// As [`open`], with reads that keep the caller waiting instead of running on threads of their own: the simulator
+/// has one thread, so that the same seed is the same run. Nothing else should have it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_single_threaded(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
+    open_with(dir, Reads::InPlace)
+}
+
+fn open_with(dir: &Path, reads: Reads) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
     let held = Arc::new(DataDir::hold(dir)?);
     damage::check_files(dir, held.is_made())?;
@@ -50,7 +64,7 @@ pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
         warn!(%error, "checkpoint at the start put off");
     }
     let room = Arc::new(Room::default());
-    let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room));
+    let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room), reads);
     let store = store.map_err(engine)?;
     let log = SqliteLog::new(held, writer, room).map_err(engine)?;
     Ok((log, store))

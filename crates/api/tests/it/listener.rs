@@ -81,7 +81,8 @@ async fn an_upgraded_socket_is_handed_on_with_what_came_early() {
             (b"early".as_slice(), Some("http://o"))
         );
         // The socket itself is handed on: what is written to it arrives.
-        let mut taken = TcpStream::from_std(adopted.stream).unwrap();
+        let rpc::AdoptedStream::Tcp(theirs) = adopted.stream else { panic!("not a TCP stream") };
+        let mut taken = TcpStream::from_std(theirs).unwrap();
         taken.write_all(b"frame").await.unwrap();
         let mut frame = [0; 5];
         stream.read_exact(&mut frame).await.unwrap();

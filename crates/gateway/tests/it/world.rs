@@ -516,7 +516,7 @@ impl World {
         let (client, server) = tokio::join!(tcp.connect(address), self.listener.accept());
         let stream = server.unwrap().0.into_std().unwrap();
         self.gateway.adopt().adopt(AdoptedSocket {
-            stream,
+            stream: stream.into(),
             early: std::mem::take(&mut socket.early),
             protocol: socket.protocol,
             ticket: socket.ticket,

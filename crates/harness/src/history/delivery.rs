@@ -44,7 +44,7 @@ pub(super) fn check_delivery(
             .bases
             .get(channel)
             .is_none_or(|base| base.messages.iter().any(|message| &message.ts == ts));
-        if based || deleted {
+        if based || deleted || operation.ended < history.deliver_since {
             continue;
         }
         let due = operation.ended + history.deliver_within;

@@ -112,6 +112,7 @@ fn good() -> History {
         listeners: vec![whole, resumed],
         finals: [(CHANNEL.to_owned(), end)].into(),
         deliver_within: 2_000_000,
+        deliver_since: 0,
     }
 }
 
@@ -343,6 +344,18 @@ fn a_reset_or_gone_of_a_good_position_is_caught() {
         events(&mut history).push(Observation { at: 990, channel: CHANNEL.into(), seen });
         assert_eq!(kinds(&history), BTreeSet::from([Kind::NotResumed]));
     }
+}
+
+#[test]
+fn late_is_caught_only_since_everybody_could_be_reached() {
+    let mut history = good();
+    history.deliver_within = 100;
+    // Acknowledged at 210, read at 320.
+    events(&mut history)[3].at = 320;
+    history.deliver_since = 210;
+    assert_eq!(kinds(&history), BTreeSet::from([Kind::Late]));
+    history.deliver_since = 211;
+    assert_eq!(check(&history), vec![]);
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Campaign {
         }
         let operations = std::mem::take(&mut *self.load.operations.lock().unwrap());
         let deliver_within = u64::try_from(deliver_within.as_micros())?;
-        let mut history = History { operations, listeners, finals, deliver_within };
+        let mut history = History { operations, listeners, finals, deliver_within, deliver_since: 0 };
         self.with_roots(&mut history);
         self.tell(&history);
         let violations = check(&history);

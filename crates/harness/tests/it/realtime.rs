@@ -94,6 +94,7 @@ async fn fifty_missed_messages_come_once_and_in_order() -> Result<()> {
         listeners: vec![listener],
         finals: [(general.to_owned(), end)].into(),
         deliver_within: 2_000_000,
+        deliver_since: 0,
         ..Default::default()
     };
     assert_eq!(check(&history), vec![]);

@@ -41,9 +41,19 @@ pub struct SqliteStore {
     inner: Arc<Inner>,
 }
 
+/// Where reads run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// On the runtime's blocking threads.
+    OnThreads,
+    /// Where they are asked for, which waits meanwhile.
+    InPlace,
+}
+
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
+    reads: Reads,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
     room: Arc<Room>,
@@ -53,12 +63,18 @@ struct Inner {
 }
 
 impl SqliteStore {
-    pub(super) fn new(held: Arc<DataDir>, dir: &Path, room: Arc<Room>) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        held: Arc<DataDir>,
+        dir: &Path,
+        room: Arc<Room>,
+        reads: Reads,
+    ) -> rusqlite::Result<Self> {
         let idle = (0..READERS).map(|_| connect_reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
         let permits = Arc::new(Semaphore::new(READERS));
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
+                reads,
                 idle: Mutex::new(idle),
                 permits,
                 room,
@@ -96,7 +112,8 @@ impl SqliteStore {
     {
         let inner = Arc::clone(&self.inner);
         let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let task = tokio::task::spawn_blocking(move || {
+        let reads = inner.reads;
+        let work = move || {
             let idle = inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = match idle {
                 Some(connection) => connection,
@@ -109,8 +126,11 @@ impl SqliteStore {
             }
             drop(permit);
             result
-        });
-        task.await.map_err(|_| StoreError::Closed)?
+        };
+        match reads {
+            Reads::OnThreads => tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?,
+            Reads::InPlace => work(),
+        }
     }
 }
 
