@@ -8,6 +8,8 @@ import * as shape from './shapes.mjs';
 
 const SAMPLED = 'the SDK made this type from recorded answers, which did not have the key; Slack documents it';
 const OURS = 'ours';
+const NUMBERS = 'empty texts in most samples, numbers in that of files.completeUploadExternal and in what Slack documents';
+const FILE_ANSWERS = ['files.info', 'files.revokePublicURL', 'files.sharedPublicURL', 'files.upload'];
 
 /** Methods without a response type, with what they are: ours, and those of Slack's own client. */
 export const untyped = [
@@ -104,6 +106,16 @@ export const accepted = [
   { of: ['conversations.list'], at: '/channels/[]/is_open', as: shape.boolean, why: 'a closed DM or group DM, which the samples did not have', sometimes: true },
   ...keys(['conversations.setTopic'], '/channel', { is_open: shape.boolean, priority: shape.number, user: shape.id('UW') }, 'the topic of a DM, which the samples did not have', { sometimes: true }),
 
+  // Files.
+  ...keys(FILE_ANSWERS, '/file', shape.sizes, NUMBERS, { sometimes: true }),
+  ...keys(['files.list', 'files.completeUploadExternal'], '/files/[]', shape.sizes, NUMBERS, { sometimes: true }),
+  ...keys(['conversations.history', 'conversations.replies'], '/messages/[]/files/[]', shape.sizes, NUMBERS, { sometimes: true }),
+  ...keys(['chat.postMessage', 'chat.update'], '/message/files/[]', shape.sizes, NUMBERS, { sometimes: true }),
+  { of: ['files.list', 'files.completeUploadExternal'], at: '/files/[]/shares', as: shape.shares, why: 'as in files.info', each: false },
+  { of: ['files.completeUploadExternal'], at: '/files/[]/updated', as: shape.integer, why: SAMPLED },
+  { of: ['file_change'], at: '/event_ts', as: shape.ts, why: 'every event of RTM has it' },
+  { of: ['message file_share'], at: '/files/[]', as: shape.file, why: '@slack/types has the file of one sample; what of it is there depends on what the file is, and a deleted one is a tombstone' },
+
   // Messages.
   { of: MESSAGES, each: false, at: '/channel_type', missing: true, why: 'the Events API adds it; RTM does not have it' },
   ...keys(MESSAGES, '', shape.messageKeys, 'the types of message events have the keys that some kinds had in samples; any message can be in a thread, edited, pinned', { each: false, sometimes: true }),
@@ -152,6 +164,13 @@ export const sampled = [
   { of: ['conversations.history', 'conversations.replies'], at: '/_p', why: `${OURS}: the position at which the page was read, when it is asked for` },
   { of: ['conversations.leave'], at: '/not_in_channel', why: SAMPLED },
   { of: ['dnd.teamInfo'], at: '/users', why: 'its keys are ids' },
+  ...Object.keys(shape.sizes).flatMap((key) => [
+    { of: FILE_ANSWERS, at: `/file/${key}`, why: NUMBERS, sometimes: true },
+    { of: ['files.list'], at: `/files/[]/${key}`, why: NUMBERS, sometimes: true },
+    { of: ['conversations.history', 'conversations.replies'], at: `/messages/[]/files/[]/${key}`, why: NUMBERS, sometimes: true },
+  ]),
+  { of: FILE_ANSWERS, at: '/file/shares', why: 'its keys are ids' },
+  { of: ['files.completeUploadExternal', 'files.list'], at: '/files/[]/shares', why: 'its keys are ids' },
   { of: ['goodbye'], at: '/reconnect_ms', why: `${OURS}: in our own protocol`, sometimes: true },
   ...['heartbeat_ms', 'protocol', 'session'].map((it) => ({ of: ['hello'], at: `/${it}`, why: `${OURS}: in our own protocol` })),
   { of: ['pref_change', 'team_pref_change'], at: '/value', why: 'a preference has the type that it has; the sample has a string' },

@@ -107,3 +107,26 @@ export const message = object({
 
 /** A person's or a bot's place in a thread. */
 export const subscription = object({ type: { const: 'thread' }, channel: id('CDG'), thread_ts: ts, last_read: ts, active: boolean });
+
+const share = object({ ts, 'thread_ts?': ts, channel_name: string, team_id: id('T'), share_user_id: id('UW') });
+const sharesOf = { type: 'object', patternProperties: { '^[CDG][A-Z0-9]{8,}$': list(share) }, additionalProperties: false };
+/** Where a file was said: by conversation, public ones apart. */
+export const shares = object({ 'public?': sharesOf, 'private?': sharesOf });
+
+const sized = [360, 480, 720, 800, 960, 1024];
+const thumbnails = Object.fromEntries([64, 80, 160, ...sized].map((edge) => [`thumb_${edge}?`, string]));
+/** How large pictures are. */
+export const sizes = Object.fromEntries([...sized.map((edge) => `thumb_${edge}`), 'original'].flatMap((it) => [[`${it}_w`, integer], [`${it}_h`, integer]]));
+
+/** A file inside of a message: where else it is said, the message does not tell. */
+export const file = either(
+  object({
+    id: id('F'), created: integer, timestamp: integer, updated: integer, name: string, title: string, mimetype: string, filetype: string,
+    pretty_type: string, user: id('UW'), user_team: id('T'), editable: boolean, size: integer, mode: { enum: ['hosted', 'snippet'] },
+    is_external: boolean, external_type: string, is_public: boolean, public_url_shared: boolean, display_as_bot: boolean, username: string,
+    url_private: string, url_private_download: string, media_display_type: string, permalink: string, 'permalink_public?': string,
+    'alt_txt?': string, is_starred: boolean, has_rich_preview: boolean, file_access: string, comments_count: integer,
+    ...thumbnails, 'thumb_tiny?': string, ...Object.fromEntries(Object.entries(sizes).map(([key, as]) => [`${key}?`, as])),
+  }),
+  object({ id: id('F'), mode: { const: 'tombstone' } }),
+);
