@@ -78,7 +78,12 @@ async fn with_bytes(world: &mut World, id: FileId, user: UserId, size: u64) {
 }
 
 /// A file of somebody's in a channel, and its message.
-async fn shared(world: &mut World, id: FileId, user: UserId, channel: ChannelId) -> (File, Message) {
+pub(crate) async fn shared(
+    world: &mut World,
+    id: FileId,
+    user: UserId,
+    channel: ChannelId,
+) -> (File, Message) {
     with_bytes(world, id, user, 100).await;
     match world.ok(complete(user, &[id], vec![sharing(channel, user)])).await {
         Done::Files { files, messages } => (files[0].clone(), messages[0].clone()),

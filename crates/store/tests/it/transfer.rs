@@ -46,6 +46,7 @@ async fn busy() -> TempDir {
     world.ok(WriteKind::Leave { channel: RANDOM, by: by(CY) }).await;
     world.ok(WriteKind::SetOpen { channel: DM, by: by(ANN), open: false }).await;
     world.ok(WriteKind::Pin { channel: GENERAL, ts: first.ts, by: by(BO) }).await;
+    crate::files::shared(&mut world, model::FileId::from_raw(91), BO, GENERAL).await;
     let name = model::ChannelName::parse("chatter").unwrap();
     world.ok(WriteKind::Rename { channel: RANDOM, by: by(ANN), name }).await;
     let status =
