@@ -178,7 +178,7 @@ def blocks_and_attachments():
 def presence():
     assert bo.users_getPresence(user=BO)["presence"] in ("active", "away")
     bo.users_setPresence(presence="away")
-    assert bo.users_getPresence()["manual_away"] is True
+    assert bo.users_getPresence(user=BO)["manual_away"] is True
     bo.users_setPresence(presence="auto")
     is_code("invalid_presence", bo.users_setPresence, presence="busy")
 
