@@ -84,6 +84,7 @@ export const accepted = [
   { of: ['conversations.history'], at: '/messages/[]/metadata/event_payload', as: { type: 'object' }, why: 'as in chat.postMessage' },
   { of: ['chat.postMessage'], at: '/message/client_msg_id', as: shape.string, why: SAMPLED },
   ...keys(['chat.update'], '/message', { ...shape.threadKeys, ts: shape.ts, subtype: shape.string, attachments: shape.list(shape.attachment) }, SAMPLED),
+  { of: ['chat.update'], at: '/message/parent_user_id', as: shape.id('UW'), why: SAMPLED, sometimes: true },
   { of: ['chat.update'], at: '/message/reactions', as: shape.reactions, why: SAMPLED, sometimes: true },
   ...keys(['reactions.get'], '/message', { ...shape.threadKeys, edited: shape.edited }, SAMPLED, { sometimes: true }),
   { of: CHANGED_CHANNEL, at: '/channel/num_members', as: shape.integer, why: `${OURS}: a conversation looks the same wherever it is shown` },
