@@ -38,6 +38,11 @@ export class Device {
     });
     page.on("pageerror", (error) => this.problems.push(`${name}: ${error.message}`));
     page.on("dialog", (dialog) => {
+      // Whoever leaves while something is being sent is asked; here they leave.
+      if (dialog.type() === "beforeunload") {
+        void dialog.accept();
+        return;
+      }
       this.problems.push(`${name}: a dialog opened: ${dialog.message()}`);
       void dialog.dismiss();
     });
