@@ -4,6 +4,7 @@
 //! checkpoints. A lock file keeps a second process out.
 
 mod damage;
+mod leftovers;
 mod log;
 mod lookups;
 pub(crate) mod migrate;

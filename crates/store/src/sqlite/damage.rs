@@ -19,8 +19,10 @@ use crate::{OpenError, data_dir::beside};
 /// A larger database is not read through at every start, bytes. `parlance backup` checks one of any size.
 const CHECKED_BYTES_MAX: u64 = 1 << 30;
 
-const HEADER_BYTES: usize = 32;
-const FRAME_HEADER_BYTES: usize = 24;
+/// Bytes before the first frame of a log.
+pub(super) const HEADER_BYTES: usize = 32;
+/// Bytes of a frame before its page.
+pub(super) const FRAME_HEADER_BYTES: usize = 24;
 /// First word of a log, with words of the checksum in little or big end order.
 const MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 const PAGE_BYTES: std::ops::RangeInclusive<usize> = 512..=65_536;

@@ -7,7 +7,10 @@ use model::Micros;
 use rusqlite::{Connection, ErrorCode, ffi};
 use tracing::warn;
 
-use super::tx::{SqliteTx, at_once};
+use super::{
+    leftovers,
+    tx::{SqliteTx, at_once},
+};
 use crate::{Cause, CommitError, DataDir, Log, Outcome, Write, append::append, room::Room};
 
 /// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
@@ -68,9 +71,18 @@ impl SqliteLog {
         match self.connection.execute_batch("COMMIT") {
             Ok(()) => Ok(outcomes),
             Err(error) => {
-                let reason = classify(&error, Stage::Commit);
+                let failed = classify(&error, Stage::Commit);
                 self.roll_back();
-                Err(reason)
+                if !is_index_full(&error) {
+                    return Err(failed);
+                }
+                match leftovers::take_back(&self.connection) {
+                    Ok(()) => Err(CommitError::NotWritten { reason: error.to_string(), cause: Cause::Full }),
+                    Err(left) => {
+                        warn!(%left, "what a full disk refused stays in the log until the next commit");
+                        Err(failed)
+                    }
+                }
             }
         }
     }
@@ -142,11 +154,13 @@ fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
     let Some(code) = error.sqlite_error() else {
         return CommitError::NotWritten { reason, cause: Cause::Refused };
     };
-    let full = code.code == ErrorCode::DiskFull
-        // The index of the WAL could not grow: nothing was written to the log itself.
-        || code.extended_code == ffi::SQLITE_IOERR_SHMSIZE;
-    if full {
+    let index_full = is_index_full(error);
+    if code.code == ErrorCode::DiskFull || (index_full && stage == Stage::Before) {
         return CommitError::NotWritten { reason, cause: Cause::Full };
+    }
+    if index_full {
+        // The WAL itself has the batch by then.
+        return CommitError::Unknown { reason };
     }
     let fatal = matches!(
         code.code,
@@ -161,4 +175,9 @@ fn classify(error: &rusqlite::Error, stage: Stage) -> CommitError {
         // SQLite commits atomically: what it refused for another reason (busy) is rolled back.
         (false, Stage::Commit) => CommitError::NotWritten { reason, cause: Cause::Unavailable },
     }
+}
+
+/// Whether the index of the WAL could not grow: its file is on the disk that is full.
+fn is_index_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|code| code.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod channels;
 mod engine;
 mod files;
+mod full_disk;
 mod jobs;
 mod log;
 mod membership;
