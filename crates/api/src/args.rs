@@ -43,6 +43,13 @@ enum Arg {
     Json(String),
 }
 
+/// Whether a body is a form with parts.
+#[must_use]
+pub fn is_multipart(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
 impl Args {
     /// Reads the arguments of a request. `large` has a permit for each large body that may be read at once.
     ///

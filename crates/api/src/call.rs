@@ -189,7 +189,7 @@ async fn checked(
     let (parts, body) = request.into_parts();
     let now = app.deps.clock.now_us();
     let query = parts.uri.query();
-    if method.takes_file && form::is_multipart(&parts.headers) {
+    if method.takes_file && args::is_multipart(&parts.headers) {
         let (args, caller) = form::read(&app, method, &parts, body, now, answer).await?;
         return run(app, method, &parts, args, Some(caller), (now, trace)).await;
     }

@@ -134,11 +134,10 @@ async fn file_part(
     body: Body,
 ) -> Result<Part<impl Stream<Item = Result<Bytes, axum::Error>>>, Refused> {
     let bytes = body.into_data_stream();
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_form = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
-    if !is_form {
+    if !args::is_multipart(headers) {
         return Ok(Part::Raw(bytes));
     }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let broken = |_| Refused(StatusCode::BAD_REQUEST, "the form cannot be read".to_owned());
     let mut parts = multer::Multipart::new(bytes, multer::parse_boundary(kind).map_err(broken)?);
     while let Some(part) = parts.next_field().await.map_err(broken)? {

@@ -77,19 +77,16 @@ impl Posters {
     /// # Errors
     /// When the connection is gone.
     pub(crate) fn post(&mut self, due: Instant, sends: &mut Sends) -> Result<bool> {
-        let Some(number) = self.idle.pop_front() else { return Ok(false) };
-        let poster = self.posters.get_mut(number).context("no such sender")?;
-        let text = sends.next(due, self.bytes);
+        let Some(poster) = self.idle.front().and_then(|number| self.posters.get_mut(*number)) else {
+            return Ok(false);
+        };
         let Sender { token, channels } = &poster.sender;
         let channel =
             channels.get(poster.posted % channels.len().max(1)).context("a sender without a channel")?;
+        let body = serde_json::json!({ "channel": channel, "text": sends.next(due, self.bytes) });
+        let token = token.clone();
         poster.posted += 1;
-        let body = serde_json::json!({ "channel": channel, "text": text }).to_string();
-        let request = http::request(&self.address, "/api/chat.postMessage", token, &body);
-        // One small request at a time fits into the socket's buffer.
-        poster.stream.write_all(&request)?;
-        poster.due = Some(due);
-        Ok(true)
+        self.call(due, "chat.postMessage", &token, &body).map(|connection| connection.is_some())
     }
 
     /// Calls a method as anybody, over a connection that waits for nothing; its number, or `None`: all of them wait.
@@ -106,6 +103,7 @@ impl Posters {
         let Some(number) = self.idle.pop_front() else { return Ok(None) };
         let poster = self.posters.get_mut(number).context("no such sender")?;
         let request = http::request(&self.address, &format!("/api/{method}"), token, &body.to_string());
+        // One small request at a time fits into the socket's buffer.
         poster.stream.write_all(&request)?;
         poster.due = Some(due);
         Ok(Some(number))

@@ -61,6 +61,26 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The method that does it, and its arguments but for the channel.
+    #[must_use]
+    pub fn call(&self) -> (&'static str, Vec<(&'static str, &str)>) {
+        match self {
+            Self::Post { key, text, thread_ts } => {
+                let mut arguments = vec![("text", text.as_str()), ("client_msg_id", key.as_str())];
+                arguments.extend(thread_ts.as_ref().map(|thread| ("thread_ts", thread.as_str())));
+                ("chat.postMessage", arguments)
+            }
+            Self::Edit { ts, text } => ("chat.update", vec![("ts", ts.as_str()), ("text", text.as_str())]),
+            Self::Delete { ts } => ("chat.delete", vec![("ts", ts.as_str())]),
+            Self::React { ts, name, added } => {
+                let method = if *added { "reactions.add" } else { "reactions.remove" };
+                (method, vec![("timestamp", ts.as_str()), ("name", name.as_str())])
+            }
+        }
+    }
+}
+
 /// How one try ended for the one who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

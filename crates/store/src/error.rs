@@ -1,7 +1,7 @@
 //! How reads, writes and opening can fail.
 
 /// A read failed. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The engine failed.
     #[error("the store failed: {0}")]

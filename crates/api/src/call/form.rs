@@ -1,7 +1,7 @@
 //! A form that brings a file along: its texts are arguments as ever, the file goes to the disk as it comes.
 
 use axum::body::Body;
-use http::{HeaderMap, header, request::Parts};
+use http::{header, request::Parts};
 
 use super::{Answered, admit};
 use crate::{
@@ -12,12 +12,6 @@ use crate::{
     methods::Method,
     uploads,
 };
-
-/// Whether a request's body is a form with parts.
-pub(super) fn is_multipart(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
-}
 
 /// Reads a form. Nothing of a file is taken before its sender is known: a token in the form comes before the file.
 pub(super) async fn read(

@@ -219,19 +219,7 @@ impl Sender {
     }
 
     async fn attempt(&self, channel: &str, action: &Action, repeated: bool) -> Answer {
-        let (method, mut arguments) = match action {
-            Action::Post { key, text, thread_ts } => {
-                let mut arguments = vec![("text", text.as_str()), ("client_msg_id", key.as_str())];
-                arguments.extend(thread_ts.as_ref().map(|thread| ("thread_ts", thread.as_str())));
-                ("chat.postMessage", arguments)
-            }
-            Action::Edit { ts, text } => ("chat.update", vec![("ts", ts.as_str()), ("text", text.as_str())]),
-            Action::Delete { ts } => ("chat.delete", vec![("ts", ts.as_str())]),
-            Action::React { ts, name, added } => {
-                let method = if *added { "reactions.add" } else { "reactions.remove" };
-                (method, vec![("timestamp", ts.as_str()), ("name", name.as_str())])
-            }
-        };
+        let (method, mut arguments) = action.call();
         arguments.push(("channel", channel));
         let Ok(answer) = self.api.call(method, &arguments).await else {
             self.count("no answer");

@@ -7,7 +7,7 @@ use model::{ChannelId, EventKind, Role, TeamPreferences, UserId, Who, WorkspaceI
 use super::{Batch, Decided, workspace_topic};
 use crate::{
     By, Done, Refusal,
-    query::people::{DEFAULT_CHANNELS, default_channels_json},
+    query::people::{DEFAULT_CHANNELS, DEFAULT_CHANNELS_SQL, default_channels_json},
     rows::StoredChannel,
     tx::params,
 };
@@ -149,12 +149,8 @@ async fn set_newcomers(
 
 /// Says which channels newcomers join, after that changed: one of them was set, archived or made private.
 pub(super) async fn tell_newcomers(batch: &mut Batch<'_>, workspace: WorkspaceId) -> Decided<()> {
-    let sql = "SELECT channel FROM channels WHERE workspace = $1 AND general > 0 AND archived = 0 \
-               ORDER BY general, channel";
-    let mut ids: Vec<ChannelId> = Vec::new();
-    for mut row in batch.query(sql, &params![workspace]).await? {
-        ids.push(row.take()?);
-    }
+    let rows = batch.query(DEFAULT_CHANNELS_SQL, &params![workspace]).await?;
+    let ids = rows.into_iter().map(|mut row| row.take()).collect::<Result<Vec<ChannelId>, _>>()?;
     let value = default_channels_json(&ids);
     let event = EventKind::TeamPreferenceChanged { name: DEFAULT_CHANNELS.to_owned(), value };
     batch.push(workspace_topic(workspace), event).await?;

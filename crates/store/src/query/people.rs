@@ -39,13 +39,14 @@ pub(crate) async fn team_preferences(
 }
 
 /// The channels that newcomers join, the one that everybody is in first.
+pub(crate) const DEFAULT_CHANNELS_SQL: &str = "SELECT channel FROM channels WHERE workspace = $1 AND general > 0 \
+     AND archived = 0 ORDER BY general, channel";
+
 pub(crate) async fn default_channels(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
 ) -> Result<Vec<ChannelId>, StoreError> {
-    let sql = "SELECT channel FROM channels WHERE workspace = $1 AND general > 0 AND archived = 0 \
-               ORDER BY general, channel";
-    tx.query(sql, &params![workspace]).await?.into_iter().map(|mut row| row.take()).collect()
+    tx.query(DEFAULT_CHANNELS_SQL, &params![workspace]).await?.into_iter().map(|mut row| row.take()).collect()
 }
 
 /// Both.

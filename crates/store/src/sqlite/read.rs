@@ -98,8 +98,8 @@ impl SqliteStore {
             });
             Ok(each.collect::<Vec<_>>())
         });
-        let failed = |error: &StoreError| Err(StoreError::Engine(error.to_string()));
-        let found = found.await.unwrap_or_else(|error| answers.iter().map(|_| failed(&error)).collect());
+        let found = found.await;
+        let found = found.unwrap_or_else(|error| answers.iter().map(|_| Err(error.clone())).collect());
         lookups::tell(answers, found);
         true
     }
