@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { Device, launch } from "./support/browser";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Device, launch, showFailures } from "./support/browser";
 import { Server } from "./support/server";
 import type { Seed } from "./support/server";
 
@@ -31,10 +31,7 @@ beforeAll(async () => {
   await desk.channel(general);
 });
 
-afterEach(async ({ task }) => {
-  if (task.result?.state !== "fail") return;
-  for (const device of [laptop, phone, desk]) await device.screenshot(`failed-${device.name}-${task.name.slice(0, 30)}`);
-});
+showFailures(() => [laptop, phone, desk]);
 
 afterAll(async () => {
   await laptop.close();

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import type { Browser, Locator } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { richTextOf } from "../src/composer/lines";
 import { anyLines } from "../src/composer/testing";
 import { mrkdwnOf } from "../src/composer/write";
-import { Device, launch } from "./support/browser";
+import { Device, launch, showFailures } from "./support/browser";
 import { Server } from "./support/server";
 import type { Message, Seed } from "./support/server";
 
@@ -35,10 +35,7 @@ beforeAll(async () => {
   area = writer.area();
 });
 
-afterEach(async ({ task }) => {
-  if (task.result?.state !== "fail") return;
-  for (const device of [writer, reader]) await device.screenshot(`failed-${device.name}-${task.name.slice(0, 30)}`);
-});
+showFailures(() => [writer, reader]);
 
 afterAll(async () => {
   await writer.close();

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { Device, launch } from "./support/browser";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Device, launch, showFailures } from "./support/browser";
 import { Server } from "./support/server";
 import type { Seed } from "./support/server";
 
@@ -25,9 +25,7 @@ beforeAll(async () => {
   await laptop.message("react to me").waitFor();
 });
 
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail") for (const device of [laptop, phone]) await device.screenshot(`failed-${device.name}-${task.name.slice(0, 30)}`);
-});
+showFailures(() => [laptop, phone]);
 
 afterAll(async () => {
   await laptop.close();

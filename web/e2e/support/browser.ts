@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Locator, Page } from "playwright-core";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import type { Seed, Server } from "./server";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -238,4 +238,12 @@ export class Device {
     await mkdir(directory, { recursive: true });
     await this.page.screenshot({ path: join(directory, `${name}.png`) });
   }
+}
+
+/** After a test that failed: what each device shows. */
+export function showFailures(devices: () => Device[]): void {
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    for (const device of devices()) await device.screenshot(`failed-${device.name}-${task.name.slice(0, 30)}`);
+  });
 }
