@@ -51,9 +51,10 @@ const THREAD_MAX = 4_000;
 const BOOT_EVERY_MS = 12 * 3_600_000;
 /** What the server sends within this time is shown together, milliseconds. */
 const FRAMES_MS = 16;
+/** And within this time at most when showing it takes long, milliseconds. */
+const FRAMES_MAX_MS = 250;
 /** Activity is told to the server at most once in this time, milliseconds. */
 const TICKLE_EVERY_MS = 30_000;
-const FRAMES_MAX_MS = 250;
 /** People that are fetched at the start, in pages of 500; others when they say something. */
 const USER_PAGES_MAX = 20;
 
