@@ -221,6 +221,7 @@ impl Topic {
         {
             self.jump(head, limits, out);
         } else if asked.generation == before.generation {
+            self.forget_early(&events);
             for event in events {
                 self.publish(event, limits, out);
             }
@@ -391,6 +392,15 @@ impl Topic {
             self.early = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// Forgets what is held of the places that were read, which have no hole. It is older than what was read, and may show
+    /// what was deleted meanwhile, and even be an edit of a message that was read as nothing.
+    fn forget_early(&mut self, read: &[EventRecord]) {
+        let (Some(first), Some(last)) = (read.first(), read.last()) else { return };
+        let places = first.position..=last.position;
+        self.early.retain(|held| !places.contains(&held.position));
+        self.early_bytes = self.early.iter().map(size).sum();
     }
 
     fn remember(&mut self, event: EventRecord, limits: &TopicLimits) {

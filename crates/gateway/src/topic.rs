@@ -196,6 +196,17 @@ impl TopicView {
         Offer::Taken
     }
 
+    /// Takes events that were read. What is held of the same places gives way: it is older than what was read, and may
+    /// show what was deleted meanwhile, and even be an edit of a message that was read as nothing.
+    pub fn fill(&mut self, events: Vec<EventRecord>, received: Micros) {
+        for event in &events {
+            self.held.remove(&event.seq());
+        }
+        for event in events {
+            self.offer(event, received);
+        }
+    }
+
     fn push(&mut self, waiting: Waiting) {
         self.accepted = waiting.event.seq();
         self.pending.push_back(waiting);
@@ -320,6 +331,21 @@ mod tests {
         assert!(!view.announce(Position { generation: Generation::FIRST, seq: Seq::new(20) }));
         assert_eq!(view.hole().unwrap().seq, Seq::new(12));
         assert!(view.announce(Position { generation: Generation(2), seq: Seq::new(1) }));
+    }
+
+    #[test]
+    fn what_was_read_goes_before_what_was_held() {
+        let mut view = view();
+        for seq in [12, 13, 15] {
+            assert_eq!(view.offer(event(seq, "{\"as\":\"it was\"}"), 0), Offer::Early);
+        }
+        view.fill((11..14).map(|seq| event(seq, "{\"as\":\"it is\"}")).collect(), 0);
+        assert_eq!(view.position().seq, Seq::new(13));
+        view.fill(vec![event(14, "{\"as\":\"it is\"}")], 0);
+        let bodies = view.pending.iter().map(|waiting| waiting.event.body.as_ref());
+        let expect =
+            [b"{\"as\":\"it is\"}".as_slice(); 4].into_iter().chain([b"{\"as\":\"it was\"}".as_slice()]);
+        assert!(bodies.eq(expect), "15 was not read");
     }
 
     #[test]

@@ -135,6 +135,25 @@ fn early_events_wait_within_a_bound_and_the_nearest_stay() {
 }
 
 #[test]
+fn what_was_read_goes_before_what_was_held() {
+    let mut case = Case::at(0);
+    case.subscribe(1, Position::START);
+    for seq in [2, 4] {
+        let held = event(topic(1), at(1, seq), "as it was");
+        assert_eq!(case.topic.publish(held, &case.limits, &mut case.sent), Published::Held);
+    }
+    let read = [1, 2, 3].map(|seq| event(topic(1), at(1, seq), "as it is"));
+    case.topic.fill(at(1, 0), read.to_vec(), at(1, 4), &case.limits, &mut case.sent);
+    let body = |(_, delivery)| match delivery {
+        rpc::Delivery::Event(event) => event.body,
+        other => panic!("{other:?}"),
+    };
+    let bodies: Vec<_> = case.sent.0.drain(..).map(body).collect();
+    assert_eq!(bodies, ["as it is", "as it is", "as it is", "as it was"], "4 was not read");
+    assert_eq!(case.topic.wants(), Wants::Nothing);
+}
+
+#[test]
 fn early_bytes_are_bounded() {
     let mut case = Case::at(0);
     case.limits.early_bytes_max = 10;

@@ -95,9 +95,7 @@ impl<S: Sink> Hub<S> {
             Ok(EventsPage::Events { events, head }) => {
                 let before = view.position();
                 view.announce(head);
-                for event in events {
-                    view.offer(event, now);
-                }
+                view.fill(events, now);
                 // Nothing new although something is missing: the reader is behind; wait a little.
                 let stuck = view.position() == before;
                 view.repair_tries = if stuck { view.repair_tries + 1 } else { 0 };

@@ -9,7 +9,8 @@ const SEEDS_LONG: Range<u64> = 1..4_001;
 /// Seeds that a bug may hide from.
 const SEEDS_PER_MUTANT: Range<u64> = 1..101;
 /// Seeds that once found something, and what.
-const ONCE_FAILED: [(u64, &str); 0] = [];
+const ONCE_FAILED: [(u64, &str); 1] =
+    [(69, "what a Channel Server held went before what was read, with the text of a deleted message")];
 /// Bugs put in on purpose; `mutants.rs` says what each is.
 const MUTANTS: [&str; 11] = [
     "publish-before-commit",
