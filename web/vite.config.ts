@@ -7,7 +7,7 @@ const server = process.env["PARLANCE_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [react(), workerFiles()],
-  server: { host: "localhost", port: 5173, strictPort: true, proxy: { "/api": server, "/files/": server, "/realtime": { target: server, ws: true } } },
+  server: { host: "localhost", port: 5173, strictPort: true, proxy: { "/api": server, "/files/": server, "/photos/": server, "/realtime": { target: server, ws: true } } },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

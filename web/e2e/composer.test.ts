@@ -59,10 +59,14 @@ async function sent(...keys: string[]): Promise<Rich> {
   await expect.poll(() => writer.feed().locator("article[data-state]").count()).toBe(0);
   return newest();
 }
-/** Pastes what another program has put on the clipboard: as it is, because a browser cleans what a page puts there. */
+/**
+ * Pastes what another program has put on the clipboard: as it is, because a browser cleans what a page puts there. No hand
+ * pastes before the page was told what the keys before have selected.
+ */
 async function paste(html: string, text: string): Promise<void> {
   await area.evaluate(
-    (it, [html, text]) => {
+    async (it, [html, text]) => {
+      for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
       const data = new DataTransfer();
       if (html) data.setData("text/html", html);
       data.setData("text/plain", text!);

@@ -1,4 +1,4 @@
-/** A person's photo: chosen, cut to a square by pointer and by keys, sent. What the server does with it is its own tests' subject. */
+/** A person's photo: chosen, cut to a square by pointer and by keys, sent, seen by the others at once, taken away. */
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Device, launch } from "./support/browser";
@@ -8,15 +8,19 @@ import { Server } from "./support/server";
 let server: Server;
 let browser: Browser;
 let ann: Device;
+let bo: Device;
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start({ seeded: true }), launch()]);
   ann = await Device.open(browser, server, "ann");
   await ann.signIn(server.seed.people[0]!);
+  bo = await Device.open(browser, server, "bo");
+  await bo.signIn(server.seed.people[1]!);
 });
 
 afterAll(async () => {
   await ann?.close();
+  await bo?.close();
   await browser?.close();
   await server?.stop();
 });
@@ -28,22 +32,17 @@ const editProfile = async () => {
   await ann.page.locator("dialog [name=real_name]").waitFor();
 };
 
-test("where the server takes no photos nobody is asked for one", async () => {
-  await ann.page.route("**/api/users.setPhoto", (route) => route.fulfill({ json: { ok: false, error: "unknown_method" } }));
-  const asked = ann.page.waitForResponse("**/api/users.setPhoto");
-  await editProfile();
-  await asked;
-  expect(await ann.page.locator(".photo-field").count()).toBe(0);
-  await ann.page.unroute("**/api/users.setPhoto");
-});
-
-test("a square of a picture is chosen by pointer and by keys, and sent", async () => {
+test("a square of a picture is chosen by pointer and by keys, sent, and the others see it", async () => {
   let sent: Buffer | undefined;
   await ann.page.route("**/api/users.setPhoto", (route) => {
-    const form = route.request().headers()["content-type"]?.startsWith("multipart/form-data") ?? false;
-    if (form) sent = route.request().postDataBuffer() ?? undefined;
-    return route.fulfill({ json: form ? { ok: true } : { ok: false, error: "bad_image" } });
+    sent = route.request().postDataBuffer() ?? undefined;
+    return route.continue();
   });
+  // Initials, as long as there is no photo.
+  await bo.goto(`/people/${server.seed.people[0]!.id}`);
+  const shown = bo.page.locator(".profile .avatar");
+  await shown.waitFor();
+  expect(await shown.locator("img").count()).toBe(0);
   await editProfile();
   await ann.page.locator(".photo-field").waitFor();
   await ann.accessible();
@@ -73,8 +72,15 @@ test("a square of a picture is chosen by pointer and by keys, and sent", async (
   const start = sent!.indexOf("IHDR");
   expect([sent!.readUInt32BE(start + 4), sent!.readUInt32BE(start + 8)]).toEqual([512, 512]);
   expect(sent!.toString("latin1")).toContain('name="image"');
+  const widths = () => Promise.all([ann.page.locator(".photo-field .avatar img"), shown.locator("img")].map((it) => it.evaluate((img: HTMLImageElement) => img.naturalWidth)));
+  await expect.poll(widths).toEqual([72, 192]);
+  await bo.screenshot("photo-profile");
   // What is no picture is said to be none.
   await ann.page.locator(".photo-field input[type=file]").setInputFiles({ name: "me.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await ann.page.getByText("This file is no picture that can be shown").waitFor();
   expect(await ann.page.getByRole("button", { name: "Save photo" }).isDisabled()).toBe(true);
+  await ann.page.keyboard.press("Escape");
+  await ann.page.getByRole("button", { name: "Remove photo" }).click();
+  await shown.locator("img").waitFor({ state: "detached" });
+  expect(await ann.page.locator(".photo-field img").count()).toBe(0);
 });

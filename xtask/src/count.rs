@@ -77,6 +77,19 @@ fn libtest(line: &str) -> Count {
     count
 }
 
+/// The tests of which libtest said that they take long, and nothing after that.
+pub(crate) fn unfinished(lines: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in lines {
+        let Some(rest) = line.strip_prefix("test ") else { continue };
+        match rest.split_once(" has been running for over ") {
+            Some((name, _)) => names.push(name.to_owned()),
+            None => names.retain(|name| !rest.starts_with(&format!("{name} ... "))),
+        }
+    }
+    names
+}
+
 fn vitest(line: &str) -> Count {
     let Some(rest) = line.trim().strip_prefix("Tests ") else { return Count::default() };
     let mut count = Count::default();
@@ -140,6 +153,13 @@ mod tests {
     fn vitest_summaries_are_read_through_colour() {
         let vitest = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | 11 passed | 2 skipped (14)";
         assert_eq!(count(Format::Vitest, &lines(vitest), false), is(11, 1, 2));
+    }
+
+    #[test]
+    fn tests_that_did_not_end_are_named() {
+        let libtest = "test slow has been running for over 60 seconds\ntest hangs has been running for over 60 seconds\n\
+                       test slow ... ok\ntest quick ... ok\nslow\n";
+        assert_eq!(unfinished(&lines(libtest)), ["hangs"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::count::{Count, Format, count};
+use crate::count::{Count, Format, count, unfinished};
 use crate::shell;
 
 /// The state of a run.
@@ -119,6 +119,10 @@ pub(crate) fn command(command: &mut Command, format: Format, limit: Duration) ->
     println!("    $ {}", shell::display(command));
     let outcome = shell::run(command, limit)?;
     let count = count(format, &outcome.lines, outcome.success);
-    let note = if outcome.success { String::new() } else { outcome.how };
+    let mut note = if outcome.success { String::new() } else { outcome.how };
+    let unfinished = unfinished(&outcome.lines);
+    if !outcome.success && !unfinished.is_empty() {
+        note.push_str(&format!("; not finished: {}", unfinished.join(", ")));
+    }
     Ok(Verdict::Ran(count, note))
 }

@@ -87,35 +87,45 @@ pub(crate) struct Outcome {
     pub(crate) lines: Vec<String>,
 }
 
+/// How long nothing may be printed before we look whether the command still runs.
+const LOOKED_AFTER_EVERY: Duration = Duration::from_secs(5);
+
 /// Runs a command, shows what it prints, and ends it when it takes too long.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Outcome> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command)?;
     let (sender, receiver) = mpsc::channel();
-    let stdout = group.child.stdout.take().map(|stream| follow(stream, sender.clone()));
-    let stderr = group.child.stderr.take().map(|stream| follow(stream, sender));
+    if let Some(stdout) = group.child.stdout.take() {
+        follow(stdout, sender.clone());
+    }
+    if let Some(stderr) = group.child.stderr.take() {
+        follow(stderr, sender);
+    }
     let ends = std::time::Instant::now() + limit;
     let mut lines = Vec::new();
     let mut late = false;
     loop {
-        match receiver.recv_timeout(ends.saturating_duration_since(std::time::Instant::now())) {
+        let left = ends.saturating_duration_since(std::time::Instant::now());
+        match receiver.recv_timeout(left.min(LOOKED_AFTER_EVERY)) {
             Ok(line) => {
                 println!("    {line}");
                 lines.push(line);
             }
-            Err(mpsc::RecvTimeoutError::Timeout) if !late => {
+            Err(mpsc::RecvTimeoutError::Timeout) if left.is_zero() => {
                 late = true;
-                group.signal("KILL");
                 break;
             }
-            Err(_) => break,
+            // What it left behind may hold its output open for ever.
+            Err(mpsc::RecvTimeoutError::Timeout) if group.child.try_wait()?.is_some() => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
+    }
+    if late {
+        group.signal("KILL");
     }
     let status = group.child.wait()?;
     drop(group);
-    for follower in [stdout, stderr].into_iter().flatten() {
-        follower.join().ok();
-    }
     let how = match (late, status.code()) {
         (true, _) => format!("took longer than {} s", limit.as_secs()),
         (false, Some(code)) => format!("exit code {code}"),
@@ -124,7 +134,8 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Outcome> {
     Ok(Outcome { success: status.success() && !late, how, lines })
 }
 
-fn follow(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) -> std::thread::JoinHandle<()> {
+/// Sends line by line what comes, in a thread of its own: until the end, or until nobody wants more.
+fn follow(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stream);
         let mut bytes = Vec::new();
@@ -135,7 +146,7 @@ fn follow(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) -> st
                 break;
             }
         }
-    })
+    });
 }
 
 /// Runs a command that must succeed.

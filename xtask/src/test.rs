@@ -123,7 +123,12 @@ fn binary_steps(report: &mut Report, options: &Options) {
         return;
     }
     let mut built = None;
+    // The client is a part of the binary.
+    let without_client = !report.wants("web-build") && peers::node_missing().is_none();
     let build = || -> Result<Verdict> {
+        if without_client {
+            web::build()?;
+        }
         built = Some(server::build()?);
         Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, String::new()))
     };

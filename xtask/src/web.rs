@@ -61,7 +61,8 @@ pub(crate) fn build() -> Result<bool> {
     }
     install(folder())?;
     let sources = paths::fingerprint(&sources()?)?;
-    let stamp = paths::target().join("web-client.stamp");
+    // Beside what it is about: several clones may share a target directory.
+    let stamp = folder().join("node_modules/.web-client.stamp");
     if folder().join("dist/index.html").is_file() && paths::is_stamped(&stamp, &sources) {
         return Ok(false);
     }

@@ -16,6 +16,7 @@ use crate::{
     metrics::ApiMetrics,
     origins::Origins,
     passwords::Passwords,
+    photos,
     rates::{self, RateKey},
     role::{Config, Deps, RateLimits},
 };
@@ -48,6 +49,8 @@ pub struct App {
     pub large_bodies: Semaphore,
     /// The same of callers who may show a token in the body, or none.
     pub strangers_bodies: Semaphore,
+    /// For each picture that is looked at.
+    pub pictures: Arc<Semaphore>,
     /// Metrics.
     pub metrics: ApiMetrics,
     /// Whether the databases answer.
@@ -67,6 +70,7 @@ impl App {
             marks: Marks::default(),
             large_bodies: Semaphore::new(LARGE_BODIES_MAX),
             strangers_bodies: Semaphore::new(STRANGERS_BODIES_MAX),
+            pictures: Arc::new(Semaphore::new(photos::AT_ONCE_MAX)),
             metrics: deps.metrics.register("api", ApiMetrics::register),
             health: deps.metrics.register("store", StoreHealth::register),
             methods: METHODS.iter().map(|method| (method.name, method)).collect(),

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::{errors::Failure, uploads::Received};
+use crate::{errors::Failure, photos::Picture, uploads::Received};
 
 /// Largest body, bytes. What is longer is refused with `request_too_large`.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -34,6 +34,8 @@ pub struct Args {
     pub content: Option<Vec<u8>>,
     /// A form's file, where a method takes one.
     pub file: Option<Received>,
+    /// A form's picture, where a method takes one.
+    pub picture: Option<Picture>,
 }
 
 enum Arg {
@@ -154,7 +156,8 @@ impl Args {
             let name = part.name().map(str::to_owned);
             let is_file = part.file_name().is_some();
             let content = part.bytes().await.map_err(|_| broken())?;
-            // No method takes a file yet; a file is an unknown argument, and those are ignored.
+            // Methods that take a file read their forms elsewhere; to all others it is an unknown argument, and those
+            // are ignored.
             if let (Some(name), false) = (name, is_file) {
                 let value = String::from_utf8(content.to_vec()).map_err(|_| broken())?;
                 self.add_field(name, value);

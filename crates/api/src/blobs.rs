@@ -1,10 +1,12 @@
-//! The bytes of files, below one directory: `<workspace>/<file>/<name>`.
+//! The bytes of files and photos, below one directory: `<workspace>/<file>/<name>` and
+//! `<workspace>/photos/<person>/<photo>/<name>`.
 //!
 //! Behind the `object_store` crate, so that the directory can become a bucket. Bytes are written under a temporary
 //! name, synced, and then given their own: what has a name is whole. Nothing is ever held in memory but the part that
 //! is on its way.
 
 use std::{
+    fmt::{self, Display},
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -14,7 +16,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
-use model::{FileId, WorkspaceId};
+use model::{FileId, UserId, WorkspaceId};
 use object_store::{
     GetOptions, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt, local::LocalFileSystem,
 };
@@ -34,6 +36,30 @@ const HEAD_BYTES: usize = 8 << 10;
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// What an interrupted upload left is taken away when it is so old.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Bytes that go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder<'a> {
+    /// Of a file.
+    File(FileId),
+    /// Of a photo of somebody.
+    Photo(UserId, &'a str),
+}
+
+impl From<FileId> for Folder<'_> {
+    fn from(file: FileId) -> Self {
+        Self::File(file)
+    }
+}
+
+impl Display for Folder<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(out, "{file}"),
+            Self::Photo(user, name) => write!(out, "photos/{user}/{name}"),
+        }
+    }
+}
 
 /// Where bytes lie.
 pub struct Blobs {
@@ -119,12 +145,12 @@ impl Blobs {
     /// Nothing is left behind.
     pub async fn write<E>(
         &self,
-        (workspace, file, name): (WorkspaceId, FileId, &str),
+        (workspace, folder, name): (WorkspaceId, impl Into<Folder<'_>>, &str),
         bytes: impl Stream<Item = Result<Bytes, E>>,
         bytes_max: u64,
     ) -> Result<Written, BlobError> {
         let _permit = self.uploads.acquire().await.map_err(|_| BlobError::BrokeOff)?;
-        let mut upload = self.store.put_multipart(&path(workspace, file, name)).await?;
+        let mut upload = self.store.put_multipart(&path(workspace, folder.into(), name)).await?;
         // An upload that is dropped takes what it has written with it; whoever waits for that is sure of it.
         let written = fill(upload.as_mut(), bytes, bytes_max).await;
         let finished = match written {
@@ -146,18 +172,28 @@ impl Blobs {
     /// [`BlobError`]; what fails later is an error of the stream.
     pub async fn read(
         &self,
-        (workspace, file, name): (WorkspaceId, FileId, &str),
+        (workspace, folder, name): (WorkspaceId, impl Into<Folder<'_>>, &str),
         range: Range<u64>,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
         }
         let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
-        let found = self.store.get_opts(&path(workspace, file, name), options).await?;
-        Ok(match found.payload {
-            GetResultPayload::File(file, _) => from_file(file, range).boxed(),
-            GetResultPayload::Stream(bytes) => bytes.map(|part| part.map_err(io::Error::other)).boxed(),
-        })
+        let found = self.store.get_opts(&path(workspace, folder.into(), name), options).await?;
+        Ok(payload(found.payload, range))
+    }
+
+    /// How many bytes there are, and all of them, as [`Blobs::read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_all(
+        &self,
+        (workspace, folder, name): (WorkspaceId, impl Into<Folder<'_>>, &str),
+    ) -> Result<(u64, BoxStream<'static, io::Result<Bytes>>), BlobError> {
+        let found = self.store.get_opts(&path(workspace, folder.into(), name), GetOptions::default()).await?;
+        let size = found.meta.size;
+        Ok((size, payload(found.payload, 0..size)))
     }
 
     /// Takes bytes away. That there are none is well.
@@ -166,20 +202,24 @@ impl Blobs {
     /// [`BlobError::Failed`].
     pub async fn delete(
         &self,
-        (workspace, file, name): (WorkspaceId, FileId, &str),
+        (workspace, folder, name): (WorkspaceId, impl Into<Folder<'_>>, &str),
     ) -> Result<(), BlobError> {
-        match self.store.delete(&path(workspace, file, name)).await.map_err(BlobError::from) {
+        match self.store.delete(&path(workspace, folder.into(), name)).await.map_err(BlobError::from) {
             Ok(()) | Err(BlobError::Missing) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes everything of a file away, whole or not. That there is nothing is well.
+    /// Takes everything of a folder away, whole or not. That there is nothing is well.
     ///
     /// # Errors
     /// [`BlobError::Failed`].
-    pub async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), BlobError> {
-        let folder = self.directory.join(workspace.to_string()).join(file.to_string());
+    pub async fn delete_all(
+        &self,
+        workspace: WorkspaceId,
+        folder: impl Into<Folder<'_>>,
+    ) -> Result<(), BlobError> {
+        let folder = self.directory.join(workspace.to_string()).join(folder.into().to_string());
         match tokio::fs::remove_dir_all(folder).await {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -218,8 +258,8 @@ fn sweep(directory: &Path, before: SystemTime) -> io::Result<usize> {
     Ok(swept)
 }
 
-fn path(workspace: WorkspaceId, file: FileId, name: &str) -> object_store::path::Path {
-    object_store::path::Path::from(format!("{workspace}/{file}/{name}"))
+fn path(workspace: WorkspaceId, folder: Folder<'_>, name: &str) -> object_store::path::Path {
+    object_store::path::Path::from(format!("{workspace}/{folder}/{name}"))
 }
 
 async fn fill<E>(
@@ -251,6 +291,13 @@ async fn fill<E>(
     }
     written.sha256 = hash.finalize().into();
     Ok(written)
+}
+
+fn payload(payload: GetResultPayload, range: Range<u64>) -> BoxStream<'static, io::Result<Bytes>> {
+    match payload {
+        GetResultPayload::File(file, _) => from_file(file, range).boxed(),
+        GetResultPayload::Stream(bytes) => bytes.map(|part| part.map_err(io::Error::other)).boxed(),
+    }
 }
 
 /// Reads a part of an open file, in pieces, off the threads that serve sockets.

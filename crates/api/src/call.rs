@@ -20,7 +20,7 @@ use crate::{
     args::{self, Args},
     auth::{self, Caller, Shown},
     errors::Failure,
-    methods::{Access, Method},
+    methods::{Access, FormFile, Method},
     random,
     reply::Reply,
 };
@@ -189,7 +189,7 @@ async fn checked(
     let (parts, body) = request.into_parts();
     let now = app.deps.clock.now_us();
     let query = parts.uri.query();
-    if method.takes_file && args::is_multipart(&parts.headers) {
+    if method.form != FormFile::None && args::is_multipart(&parts.headers) {
         let (args, caller) = form::read(&app, method, &parts, body, now, answer).await?;
         return run(app, method, &parts, args, Some(caller), (now, trace)).await;
     }

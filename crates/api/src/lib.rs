@@ -29,6 +29,7 @@ pub mod methods;
 pub mod metrics;
 pub mod origins;
 pub mod passwords;
+pub mod photos;
 pub mod preferences;
 pub mod publish;
 pub mod random;

@@ -79,6 +79,7 @@ mod users_get_presence;
 mod users_info;
 mod users_list;
 mod users_lookup_by_email;
+mod users_photo;
 mod users_prefs_get;
 mod users_prefs_set;
 mod users_profile_get;
@@ -94,10 +95,21 @@ pub struct Method {
     pub tier: Tier,
     /// Who may call it.
     pub access: Access,
-    /// A form may bring a file along, of any length.
-    pub takes_file: bool,
+    /// What a form may bring along besides texts.
+    pub form: FormFile,
     /// Does it.
     pub run: fn(Cx) -> Running,
+}
+
+/// What a form with parts may bring along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormFile {
+    /// Texts only; all of it within the limit of a body.
+    None,
+    /// A file of any length, which goes to the disk as it comes.
+    File,
+    /// A picture, which goes to a process that looks at it.
+    Picture,
 }
 
 /// A method under way.
@@ -204,9 +216,13 @@ const INVITE: &[&str] = &[
 ];
 const REALTIME: &[&str] = &["rtm:stream", "client", "bot"];
 
-/// The one method whose form has a file in it.
-const fn takes_file(name: &str) -> bool {
-    matches!(name.as_bytes(), b"files.upload")
+/// The two methods whose forms have more than texts in them.
+const fn form(name: &str) -> FormFile {
+    match name.as_bytes() {
+        b"files.upload" => FormFile::File,
+        b"users.setPhoto" => FormFile::Picture,
+        _ => FormFile::None,
+    }
 }
 
 macro_rules! table {
@@ -215,7 +231,7 @@ macro_rules! table {
             name: $name,
             tier: Tier::$tier,
             access: $access,
-            takes_file: takes_file($name),
+            form: form($name),
             run: |cx| Box::pin($file::$run(cx)),
         },)*]
     };
@@ -299,6 +315,7 @@ pub static METHODS: &[Method] = table! {
     "team.info" T3 both(&["team:read"]), team_info::run;
     "team.preferences.list" T3 both(&["team.preferences:read"]), team_preferences_list::run;
     "users.conversations" T3 both(READ), users_conversations::run;
+    "users.deletePhoto" T2 person(&["users.profile:write"]), users_photo::delete;
     "users.getPresence" T3 both(&["users:read"]), users_get_presence::run;
     "users.info" T4 both(&["users:read"]), users_info::run;
     "users.list" T2 both(&["users:read"]), users_list::run;
@@ -308,6 +325,7 @@ pub static METHODS: &[Method] = table! {
     "users.profile.get" T4 both(&["users.profile:read"]), users_profile_get::run;
     "users.profile.set" T3 person(&["users.profile:write"]), users_profile_set::run;
     "users.setActive" T2 both(&["users:write"]), users_set_active::run;
+    "users.setPhoto" T2 person(&["users.profile:write"]), users_photo::set;
     "users.setPresence" T2 both(&["users:write"]), users_set_presence::run;
 };
 

@@ -8,7 +8,7 @@ use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
 use store::Store;
 use tokio::{net::TcpListener, sync::Notify};
 
-use crate::{app::App, appender::Appender, blobs::Blobs, publish::Journeys, router};
+use crate::{app::App, appender::Appender, blobs::Blobs, photos::MakePhotos, publish::Journeys, router};
 
 /// Which limits app tokens have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,8 +88,10 @@ pub struct Deps {
     pub journeys: Journeys,
     /// Told when a job was queued that may be due soon.
     pub jobs: Arc<Notify>,
-    /// The bytes of files.
+    /// The bytes of files and photos.
     pub blobs: Arc<Blobs>,
+    /// Looks at pictures.
+    pub photos: Arc<dyn MakePhotos>,
     /// Wall clock.
     pub clock: Clock,
     /// Where metrics are registered, and what `/metrics` shows.

@@ -11,7 +11,7 @@ use axum::{
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use rpc::Protocol;
 
-use crate::{app::App, call::call, downloads, files, sockets, tickets, uploads};
+use crate::{app::App, call::call, downloads, files, photos, sockets, tickets, uploads};
 
 /// Everything that this role serves.
 pub fn router(app: Arc<App>) -> Router {
@@ -26,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/files/upload/{capability}", any(upload))
         .route("/files/public/{link}", any(public_file))
         .route("/files/{*rest}", any(file))
+        .route("/photos/{*rest}", any(photo))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -70,6 +71,10 @@ async fn public_file(
 
 async fn file(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
     downloads::private(app, request).await
+}
+
+async fn photo(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    photos::serve(app, request).await
 }
 
 /// Ready: not draining, and a store is well.

@@ -11,6 +11,9 @@ use tokio::process::{Child, ChildStderr, Command};
 /// How long it may take to attach on a busy machine.
 const ATTACHED_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long it may take to let go: until every thread has stopped once.
+const DETACHED_WITHIN: Duration = Duration::from_secs(60);
+
 /// An strace that is attached to all threads of a process. When this is dropped it is killed, and lets go.
 pub struct Strace {
     process: Child,
@@ -48,14 +51,15 @@ impl Strace {
     /// Writes out what it has and lets the process go.
     ///
     /// # Errors
-    /// When it cannot be told to.
+    /// When it cannot be told to, or does not in time.
     pub async fn detach(mut self) -> Result<()> {
         // None: it has ended, because the process has.
         if let Some(id) = self.process.id() {
             let stop = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
             ensure!(stop.success() || self.process.try_wait()?.is_some(), "strace cannot be stopped");
         }
-        self.process.wait().await?;
+        let ended = tokio::time::timeout(DETACHED_WITHIN, self.process.wait()).await;
+        ended.with_context(|| format!("strace does not let go within {DETACHED_WITHIN:?}"))??;
         Ok(())
     }
 }

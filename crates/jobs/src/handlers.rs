@@ -30,6 +30,12 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// Why it may succeed later.
     async fn picture(&self, workspace: WorkspaceId, file: FileId) -> Result<Option<Picture>, String>;
+
+    /// Takes the bytes of a photo away, unless it is the person's. That there is nothing is well.
+    ///
+    /// # Errors
+    /// Why it may succeed later.
+    async fn delete_photo(&self, workspace: WorkspaceId, user: UserId, photo: &str) -> Result<(), String>;
 }
 
 /// What was found out about a picture.
@@ -89,6 +95,12 @@ struct ExpireStatus {
     expiration: i64,
 }
 
+#[derive(Deserialize)]
+struct DeletePhoto {
+    user: u64,
+    photo: String,
+}
+
 /// Does a job.
 pub async fn handle(ports: Ports<'_>, job: &Job) -> Outcome {
     let kind = match job.kind.as_str() {
@@ -112,11 +124,20 @@ pub async fn handle(ports: Ports<'_>, job: &Job) -> Outcome {
         job_kinds::DELETE_BYTES => {
             return of_file(job, async |file| delete_bytes(ports, job, file).await).await;
         }
+        job_kinds::DELETE_PHOTO => {
+            return match serde_json::from_str(&job.payload) {
+                Ok(DeletePhoto { user, photo }) => {
+                    let user = UserId::from_raw(user);
+                    tried(ports.files.delete_photo(job.workspace, user, &photo).await)
+                }
+                Err(error) => unreadable(&error),
+            };
+        }
         kind => return Outcome::Never(format!("this program knows no job {kind}")),
     };
     let kind = match kind {
         Ok(kind) => kind,
-        Err(error) => return Outcome::Never(format!("the payload cannot be read: {error}")),
+        Err(error) => return unreadable(&error),
     };
     match ports.writer.write(Write { workspace: job.workspace, kind }).await {
         Ok(Done::Scheduled(Ok(_))) => Outcome::Gone,
@@ -136,7 +157,18 @@ pub async fn handle(ports: Ports<'_>, job: &Job) -> Outcome {
 async fn of_file(job: &Job, run: impl AsyncFnOnce(FileId) -> Outcome) -> Outcome {
     match serde_json::from_str(&job.payload) {
         Ok(OfFile { file }) => run(FileId::from_raw(file)).await,
-        Err(error) => Outcome::Never(format!("the payload cannot be read: {error}")),
+        Err(error) => unreadable(&error),
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> Outcome {
+    Outcome::Never(format!("the payload cannot be read: {error}"))
+}
+
+fn tried(result: Result<(), String>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(reason) => Outcome::Again(reason),
     }
 }
 
@@ -171,8 +203,5 @@ async fn make_thumbnails(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
 }
 
 async fn delete_bytes(ports: Ports<'_>, job: &Job, file: FileId) -> Outcome {
-    match ports.files.delete_all(job.workspace, file).await {
-        Ok(()) => Outcome::Done,
-        Err(reason) => Outcome::Again(reason),
-    }
+    tried(ports.files.delete_all(job.workspace, file).await)
 }

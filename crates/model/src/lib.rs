@@ -31,4 +31,4 @@ pub use position::{Generation, HeadRead, Micros, Position, Seq, Ts};
 pub use principal::{Credential, CredentialId, Principal, Role, Scopes};
 pub use team_preferences::{TeamPreferences, Who};
 pub use text::{MessageText, TextError};
-pub use user::{Dnd, Profile, Status, User, UserKind, Workspace};
+pub use user::{Dnd, Pattern, Photo, Profile, Status, User, UserKind, Workspace};

@@ -5,6 +5,7 @@
 //! a line of JSON, [`Answer`], and the bytes of what it made.
 
 pub mod make;
+pub mod pattern;
 pub mod worker;
 
 use std::{io, process::Stdio, time::Duration};
@@ -29,13 +30,40 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Longest line of an answer, bytes.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
-/// What a worker says before the bytes of what it made, which follow in the order of `lengths`.
+/// What a worker says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// What the picture is like.
-    pub image: Image,
-    /// Bytes of each of the things that it made.
-    pub lengths: Vec<u64>,
+pub enum Answer {
+    /// The bytes of what it made follow, in the order of `lengths`.
+    Made {
+        /// What the picture is like.
+        image: Image,
+        /// Bytes of each of the things that it made.
+        lengths: Vec<u64>,
+    },
+    /// It made nothing.
+    Refused(Unusable),
+}
+
+/// Why nothing can be made of a picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Unusable {
+    /// It has too many pixels or bytes: how many.
+    #[error("it is too large: {0}")]
+    TooLarge(String),
+    /// It is of no known format or damaged: how.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// A square of a picture, pixels. What is beyond the picture is moved back into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crop {
+    /// Its left edge.
+    pub x: u32,
+    /// Its upper edge.
+    pub y: u32,
+    /// Its width and height; `None`: as large as can be.
+    pub side: Option<u32>,
 }
 
 /// What was made of a picture.
@@ -43,7 +71,7 @@ pub struct Answer {
 pub struct Made {
     /// What it is like.
     pub image: Image,
-    /// The thumbnails' bytes, in their order.
+    /// The bytes of `image.thumbnails`, in their order.
     pub parts: Vec<Bytes>,
 }
 
@@ -63,8 +91,8 @@ impl Default for Workers {
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// The picture cannot be read, is too large, or is made to do harm.
-    #[error("the picture cannot be read: {0}")]
-    Broken(String),
+    #[error("the picture cannot be used: {0}")]
+    Unusable(#[from] Unusable),
     /// No worker could be started, or the bytes could not be read.
     #[error("{0:#}")]
     Failed(anyhow::Error),
@@ -82,6 +110,20 @@ impl Workers {
         self.run(&["worker", "thumbnails"], bytes).await
     }
 
+    /// Has a person's photo made: a square of a picture, the middle unless `crop` says another, in all sizes of
+    /// [`model::Photo`] that are not larger than itself. `image` is the largest.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub async fn photo(&self, picture: Bytes, crop: Option<Crop>) -> Result<Made, PictureError> {
+        let numbers =
+            crop.map(|Crop { x, y, side }| [Some(x), Some(y), side]).into_iter().flatten().flatten();
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let arguments: Vec<&str> =
+            ["worker", "photo"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+        self.run(&arguments, futures_util::stream::iter([Ok(picture)])).await
+    }
+
     async fn run<S>(&self, arguments: &[&str], bytes: S) -> Result<Made, PictureError>
     where
         S: Stream<Item = io::Result<Bytes>> + Unpin,
@@ -92,9 +134,8 @@ impl Workers {
         let talk = tokio::time::timeout(WORKER_TIMEOUT, talk(&mut child, bytes)).await;
         let made = match talk {
             Ok(Ok(made)) => Ok(made),
-            Ok(Err(PictureError::Failed(error))) => Err(PictureError::Failed(error)),
-            Ok(Err(broken)) => Err(broken),
-            Err(_) => Err(PictureError::Broken("it took too long".to_owned())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(broken("it took too long")),
         };
         if made.is_err() {
             // It may have ended by itself.
@@ -103,11 +144,18 @@ impl Workers {
         let ended = child.wait().await.context("the end of a worker").map_err(failed)?;
         match made {
             Ok(made) if ended.success() => Ok(made),
-            Ok(_) => Err(PictureError::Broken(ended.to_string())),
-            Err(PictureError::Broken(reason)) => Err(PictureError::Broken(format!("{reason} ({ended})"))),
+            Ok(_) => Err(broken(&ended.to_string())),
+            // It was killed: how it ended says more.
+            Err(PictureError::Unusable(Unusable::Broken(reason))) if !ended.success() => {
+                Err(broken(&format!("{reason} ({ended})")))
+            }
             Err(error) => Err(error),
         }
     }
+}
+
+fn broken(reason: &str) -> PictureError {
+    Unusable::Broken(reason.to_owned()).into()
 }
 
 /// The same program, without anything of this process: no variables, no open files.
@@ -145,10 +193,14 @@ where
     };
     let (sent, answer) = tokio::join!(send, read(output.take(ANSWER_BYTES_MAX)));
     sent?;
-    answer.map_err(|error| PictureError::Broken(format!("{error:#}")))
+    match answer {
+        Ok(Ok(made)) => Ok(made),
+        Ok(Err(unusable)) => Err(unusable.into()),
+        Err(error) => Err(broken(&format!("{error:#}"))),
+    }
 }
 
-async fn read(output: impl AsyncRead + Unpin) -> anyhow::Result<Made> {
+async fn read(output: impl AsyncRead + Unpin) -> anyhow::Result<Result<Made, Unusable>> {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     loop {
@@ -159,7 +211,10 @@ async fn read(output: impl AsyncRead + Unpin) -> anyhow::Result<Made> {
         line.push(byte);
         ensure!(u64::try_from(line.len())? < LINE_BYTES_MAX, "a line that is too long");
     }
-    let Answer { image, lengths } = serde_json::from_slice(&line).context("a line that cannot be read")?;
+    let (image, lengths) = match serde_json::from_slice(&line).context("a line that cannot be read")? {
+        Answer::Made { image, lengths } => (image, lengths),
+        Answer::Refused(unusable) => return Ok(Err(unusable)),
+    };
     ensure!(lengths.len() == image.thumbnails.len(), "as many lengths as thumbnails");
     let mut parts = Vec::with_capacity(lengths.len());
     for length in lengths {
@@ -168,5 +223,5 @@ async fn read(output: impl AsyncRead + Unpin) -> anyhow::Result<Made> {
         output.read_exact(&mut part).await.context("the bytes end early")?;
         parts.push(Bytes::from(part));
     }
-    Ok(Made { image, parts })
+    Ok(Ok(Made { image, parts }))
 }

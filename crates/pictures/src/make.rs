@@ -2,16 +2,15 @@
 
 use std::io::Cursor;
 
-use anyhow::{bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits,
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
 };
-use model::{Format, Image, Thumbnail};
+use model::{Format, Image, Photo, Thumbnail};
 
-use super::Made;
+use super::{Crop, Made, Unusable};
 
 /// Most pixels of a picture: 50 million, more than any camera that people send photos of.
 const PIXELS_MAX: u64 = 50_000_000;
@@ -27,52 +26,88 @@ const TINY_EDGE: u32 = 32;
 const QUALITY: u8 = 85;
 const TINY_QUALITY: u8 = 40;
 
+impl From<image::ImageError> for Unusable {
+    fn from(error: image::ImageError) -> Self {
+        match error {
+            // The limits are ours.
+            image::ImageError::Limits(error) => Self::TooLarge(error.to_string()),
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl Made {
+    fn new(width: u32, height: u32) -> Self {
+        Self { image: Image { width, height, ..Image::default() }, parts: Vec::new() }
+    }
+
+    fn add(&mut self, edge: u32, small: &DynamicImage) -> Result<(), Unusable> {
+        let (format, bytes) = encode(small, QUALITY)?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (width, height) = (small.width(), small.height());
+        self.image.thumbnails.push(Thumbnail { edge, width, height, format, bytes: length });
+        self.parts.push(Bytes::from(bytes));
+        Ok(())
+    }
+}
+
 /// Makes the thumbnails of a picture.
 ///
 /// # Errors
 /// It is no PNG, JPEG, GIF or WebP, is damaged, or is larger than [`PIXELS_MAX`].
-pub fn thumbnails(bytes: &[u8]) -> anyhow::Result<Made> {
+pub fn thumbnails(bytes: &[u8]) -> Result<Made, Unusable> {
     let picture = decode(bytes)?;
     let (width, height) = (picture.width(), picture.height());
-    let mut image = Image { width, height, ..Image::default() };
-    let mut parts = Vec::new();
-    let mut add = |edge, small: &DynamicImage| {
-        let (format, bytes) = encode(small, QUALITY)?;
-        let length = u64::try_from(bytes.len())?;
-        let (width, height) = (small.width(), small.height());
-        image.thumbnails.push(Thumbnail { edge, width, height, format, bytes: length });
-        parts.push(Bytes::from(bytes));
-        anyhow::Ok(())
-    };
-    let middle = square(&picture);
+    let mut made = Made::new(width, height);
+    let middle = square(&picture, None);
     for edge in SQUARES {
-        add(edge, &middle.thumbnail_exact(edge, edge))?;
+        made.add(edge, &middle.thumbnail_exact(edge, edge))?;
     }
     for edge in FITTING.into_iter().filter(|&edge| edge == FITTING[0] || width.max(height) > edge) {
         let (width, height) = fit(width, height, edge);
-        add(edge, &picture.thumbnail_exact(width, height))?;
+        made.add(edge, &picture.thumbnail_exact(width, height))?;
     }
     let (width, height) = fit(width, height, TINY_EDGE);
-    image.tiny = Some(STANDARD.encode(jpeg(&picture.thumbnail_exact(width, height), TINY_QUALITY)?));
-    Ok(Made { image, parts })
+    made.image.tiny = Some(STANDARD.encode(jpeg(&picture.thumbnail_exact(width, height), TINY_QUALITY)?));
+    Ok(made)
+}
+
+/// Makes a person's photo of a square of a picture: the largest size, then the smaller ones, each its own edge wide.
+///
+/// # Errors
+/// As [`thumbnails`].
+pub fn photo(bytes: &[u8], crop: Option<Crop>) -> Result<Made, Unusable> {
+    let whole = square(&decode(bytes)?, crop);
+    let side = whole.width().min(Photo::SIDE_MAX);
+    let mut made = Made::new(side, side);
+    for edge in Photo::EDGES.into_iter().filter(|&edge| edge < side).chain([side]).rev() {
+        made.add(edge, &whole.thumbnail_exact(edge, edge))?;
+    }
+    Ok(made)
 }
 
 /// Decodes a picture and turns it the right way up. Of a moving one the first frame.
-fn decode(bytes: &[u8]) -> anyhow::Result<DynamicImage> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+fn decode(bytes: &[u8]) -> Result<DynamicImage, Unusable> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|error| Unusable::Broken(error.to_string()))?;
     let known = matches!(
         reader.format(),
         Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Gif | ImageFormat::WebP)
     );
-    ensure!(known, "no PNG, JPEG, GIF or WebP");
+    if !known {
+        return Err(Unusable::Broken("no PNG, JPEG, GIF or WebP".to_owned()));
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODER_BYTES_MAX);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 || pixels > PIXELS_MAX {
-        bail!("{width} × {height} pixels");
+    if pixels == 0 {
+        return Err(Unusable::Broken("it has no pixels".to_owned()));
+    }
+    if pixels > PIXELS_MAX {
+        return Err(Unusable::TooLarge(format!("{width} × {height} pixels")));
     }
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
@@ -98,14 +133,26 @@ fn fit(width: u32, height: u32, edge: u32) -> (u32, u32) {
     (scale(width), scale(height))
 }
 
-/// The square in the middle.
-fn square(picture: &DynamicImage) -> DynamicImage {
-    let side = picture.width().min(picture.height());
-    picture.crop_imm((picture.width() - side) / 2, (picture.height() - side) / 2, side, side)
+/// A square of a picture: `crop`, moved into it, else the one in the middle.
+fn square(picture: &DynamicImage, crop: Option<Crop>) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    let shorter = width.min(height);
+    let (x, y, side) = match crop {
+        None => ((width - shorter) / 2, (height - shorter) / 2, shorter),
+        Some(Crop { x, y, side: Some(side) }) => {
+            let side = side.clamp(1, shorter);
+            (x.min(width - side), y.min(height - side), side)
+        }
+        Some(Crop { x, y, side: None }) => {
+            let (x, y) = (x.min(width - 1), y.min(height - 1));
+            (x, y, (width - x).min(height - y))
+        }
+    };
+    picture.crop_imm(x, y, side, side)
 }
 
 /// JPEG, or PNG for what is transparent.
-fn encode(picture: &DynamicImage, quality: u8) -> anyhow::Result<(Format, Vec<u8>)> {
+fn encode(picture: &DynamicImage, quality: u8) -> Result<(Format, Vec<u8>), Unusable> {
     if !picture.color().has_alpha() {
         return Ok((Format::Jpeg, jpeg(picture, quality)?));
     }
@@ -116,7 +163,7 @@ fn encode(picture: &DynamicImage, quality: u8) -> anyhow::Result<(Format, Vec<u8
     Ok((Format::Png, bytes))
 }
 
-fn jpeg(picture: &DynamicImage, quality: u8) -> anyhow::Result<Vec<u8>> {
+fn jpeg(picture: &DynamicImage, quality: u8) -> Result<Vec<u8>, Unusable> {
     let pixels = picture.to_rgb8();
     let mut bytes = Vec::new();
     let (width, height) = pixels.dimensions();
@@ -210,6 +257,52 @@ mod tests {
         bomb[29..33].copy_from_slice(&crc.to_be_bytes());
         let error = thumbnails(&bomb).unwrap_err().to_string();
         assert!(error.contains("60000"), "{error}");
+    }
+
+    /// Edge of each size, and the colour of a pixel of the largest.
+    fn photo_of(picture: &DynamicImage, crop: Option<Crop>) -> (Vec<u32>, [u8; 3]) {
+        let made = photo(&encoded(picture, ImageFormat::Png), crop).unwrap();
+        for (thumbnail, bytes) in made.image.thumbnails.iter().zip(&made.parts) {
+            let small = image::load_from_memory(bytes).unwrap();
+            let edge = thumbnail.edge;
+            assert_eq!((small.width(), small.height(), thumbnail.width), (edge, edge, edge));
+        }
+        assert_eq!(made.image.width, made.image.thumbnails[0].edge);
+        let largest = image::load_from_memory(&made.parts[0]).unwrap().to_rgb8();
+        let middle = largest.width() / 2;
+        (made.image.thumbnails.iter().map(|one| one.edge).collect(), largest.get_pixel(middle, middle).0)
+    }
+
+    #[test]
+    fn a_photo_is_the_square_that_was_chosen() {
+        // Red to the left, blue to the right.
+        let halves = RgbaImage::from_fn(1_200, 600, |x, _| {
+            if x < 600 { Rgba([250, 0, 0, 255]) } else { Rgba([0, 0, 250, 255]) }
+        });
+        let halves = DynamicImage::ImageRgba8(halves);
+        let is = |found: [u8; 3], expect: [u8; 3]| {
+            assert!(found.iter().zip(expect).all(|(a, b)| a.abs_diff(b) < 20), "{found:?}, not {expect:?}");
+        };
+        let left = Crop { x: 0, y: 0, side: Some(600) };
+        let (edges, color) = photo_of(&halves, Some(left));
+        assert_eq!(edges, [600, 512, 192, 72, 48, 32, 24]);
+        is(color, [250, 0, 0]);
+        let (edges, color) = photo_of(&halves, Some(Crop { x: 700, y: 100, side: Some(100) }));
+        assert_eq!(edges, [100, 72, 48, 32, 24]);
+        is(color, [0, 0, 250]);
+        // What is beyond the picture is moved into it.
+        let (edges, color) = photo_of(&halves, Some(Crop { x: 9_000, y: 9_000, side: Some(9_000) }));
+        assert_eq!(edges[0], 600);
+        is(color, [0, 0, 250]);
+        let (edges, _) = photo_of(&halves, Some(Crop { x: 1_100, y: 0, side: None }));
+        assert_eq!(edges[0], 100);
+        let (edges, _) = photo_of(&halves, Some(Crop { x: u32::MAX, y: u32::MAX, side: None }));
+        assert_eq!(edges, [1]);
+        let (edges, _) = photo_of(&halves, Some(Crop { x: 3, y: 3, side: Some(0) }));
+        assert_eq!(edges, [1]);
+        // None: the middle; and no size is larger than the picture, or than 1,024.
+        assert_eq!(photo_of(&plain(24, 30), None).0, [24]);
+        assert_eq!(photo_of(&plain(1_500, 2_000), None).0, [1_024, 512, 192, 72, 48, 32, 24]);
     }
 
     /// The check sum of PNG.

@@ -3,10 +3,10 @@
 
 use std::io::{Read, Write};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{Answer, make};
+use super::{Answer, Crop, Made, Unusable, make};
 
 /// Memory, bytes: the largest picture that is decoded takes a quarter of it.
 const MEMORY_BYTES_MAX: u64 = 1 << 30;
@@ -22,13 +22,31 @@ const PICTURE_BYTES_MAX: u64 = 64 << 20;
 /// # Errors
 /// A sentence; nothing was written then.
 pub fn thumbnails() -> anyhow::Result<()> {
+    answer(make::thumbnails)
+}
+
+/// Makes a person's photo of the picture on standard input.
+///
+/// # Errors
+/// A sentence; nothing was written then.
+pub fn photo(crop: Option<Crop>) -> anyhow::Result<()> {
+    answer(|picture| make::photo(picture, crop))
+}
+
+fn answer(make: impl FnOnce(&[u8]) -> Result<Made, Unusable>) -> anyhow::Result<()> {
     limit_self()?;
-    let made = make::thumbnails(&read_picture()?)?;
-    let lengths = made.parts.iter().map(|part| u64::try_from(part.len())).collect::<Result<_, _>>()?;
+    let made = read_picture()?.and_then(|picture| make(&picture));
     let mut output = std::io::stdout().lock();
-    serde_json::to_writer(&mut output, &Answer { image: made.image, lengths })?;
+    let (answer, parts) = match made {
+        Ok(Made { image, parts }) => {
+            let lengths = parts.iter().map(|part| u64::try_from(part.len())).collect::<Result<_, _>>()?;
+            (Answer::Made { image, lengths }, parts)
+        }
+        Err(unusable) => (Answer::Refused(unusable), Vec::new()),
+    };
+    serde_json::to_writer(&mut output, &answer)?;
     output.write_all(b"\n")?;
-    for part in made.parts {
+    for part in parts {
         output.write_all(&part)?;
     }
     output.flush()?;
@@ -50,9 +68,12 @@ fn limit_self() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_picture() -> anyhow::Result<Vec<u8>> {
+fn read_picture() -> anyhow::Result<Result<Vec<u8>, Unusable>> {
     let mut picture = Vec::new();
     let read = std::io::stdin().lock().take(PICTURE_BYTES_MAX + 1).read_to_end(&mut picture)?;
-    ensure!(u64::try_from(read)? <= PICTURE_BYTES_MAX, "more than {PICTURE_BYTES_MAX} bytes");
-    Ok(picture)
+    Ok(if u64::try_from(read)? > PICTURE_BYTES_MAX {
+        Err(Unusable::TooLarge(format!("more than {PICTURE_BYTES_MAX} bytes")))
+    } else {
+        Ok(picture)
+    })
 }

@@ -214,6 +214,16 @@ struct Worker {
 enum WorkerWhat {
     /// Make thumbnails of the picture on standard input
     Thumbnails,
+    /// Make a person's photo of the picture on standard input
+    Photo {
+        /// The square of it, pixels from the left and the top; without these the middle
+        #[arg(requires = "y")]
+        x: Option<u32>,
+        /// From the top
+        y: Option<u32>,
+        /// Its width and height; without it as large as can be
+        side: Option<u32>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -467,6 +477,9 @@ impl Worker {
     fn run(&self) -> anyhow::Result<()> {
         match self.what {
             WorkerWhat::Thumbnails => pictures::worker::thumbnails(),
+            WorkerWhat::Photo { x, y, side } => {
+                pictures::worker::photo(x.zip(y).map(|(x, y)| pictures::Crop { x, y, side }))
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod control_socket;
 pub mod dead_jobs;
+mod job_files;
 pub mod node;
 pub mod seed;
 mod seed_story;

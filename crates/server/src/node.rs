@@ -11,11 +11,10 @@ use api::{
 use async_trait::async_trait;
 use channel::slots::{Slots, SlotsConfig};
 use cluster::{ControlHandle, control::ControlConfig, shell};
-use model::{FileId, NodeId, WorkspaceId};
-use pictures::{PictureError, Workers};
+use model::NodeId;
+use pictures::Workers;
 use rpc::{Admin, ChannelServer, Directory, Gateway, Local, Presence, Web};
 use runtime::{Clock, HttpLimits, OnEnd, Tasks, telemetry::Metrics};
-use store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Handle,
@@ -27,6 +26,7 @@ use crate::{
     cli::say,
     config::{Config, RateLimits},
     control_socket,
+    job_files::JobFiles,
     stores::{self, Opened, OpenedShard},
 };
 
@@ -159,10 +159,11 @@ impl Node {
             Publisher { node: node.clone(), admin: Arc::clone(&admin), journeys: journeys.clone() };
         let queued = Arc::new(tokio::sync::Notify::new());
         let blobs = open_blobs(config, &front)?;
+        let workers = Arc::new(Workers::default());
         let files: Arc<dyn jobs::Files> = Arc::new(JobFiles {
             blobs: Arc::clone(&blobs),
             store: Arc::clone(&store),
-            workers: Workers::default(),
+            workers: Arc::clone(&workers),
         });
         run_jobs(&shards, &appender, &files, &queued, (&clock, &metrics), &front);
         let site = public_url(config, &url);
@@ -178,6 +179,7 @@ impl Node {
             journeys,
             jobs: Arc::clone(&queued),
             blobs,
+            photos: workers,
             clock: clock.clone(),
             metrics,
         };
@@ -361,45 +363,6 @@ impl jobs::Writer for JobWriter {
             WriteError::Refused(refusal) => jobs::WriteFailed::Refused(refusal),
             failed => jobs::WriteFailed::Later(failed.to_string()),
         })
-    }
-}
-
-/// The bytes of files, for jobs.
-struct JobFiles {
-    blobs: Arc<Blobs>,
-    store: Arc<dyn Store>,
-    workers: Workers,
-}
-
-#[async_trait]
-impl jobs::Files for JobFiles {
-    async fn delete_all(&self, workspace: WorkspaceId, file: FileId) -> Result<(), String> {
-        self.blobs.delete_all(workspace, file).await.map_err(|failed| failed.to_string())
-    }
-
-    async fn picture(&self, workspace: WorkspaceId, file: FileId) -> Result<Option<jobs::Picture>, String> {
-        let known = self.store.file(workspace, file, None).await.map_err(|failed| failed.to_string())?;
-        let Some(known) = known.filter(|known| known.thumbnails_pending && !known.file.deleted) else {
-            return Ok(None);
-        };
-        let Some(blob) = &known.blob else { return Ok(None) };
-        let channels = api::shares::places(&known.shares);
-        let bytes = self.blobs.read((workspace, file, blob), 0..known.file.size).await;
-        let bytes = bytes.map_err(|failed| failed.to_string())?;
-        let made = match self.workers.thumbnails(bytes).await {
-            Ok(made) => made,
-            Err(PictureError::Broken(reason)) => {
-                info!(%file, reason, "a picture gets no thumbnails");
-                return Ok(Some(jobs::Picture { image: None, channels }));
-            }
-            Err(failed) => return Err(failed.to_string()),
-        };
-        for (thumbnail, part) in made.image.thumbnails.iter().zip(made.parts) {
-            let whole = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(part)]);
-            let written = self.blobs.write((workspace, file, &thumbnail.blob()), whole, u64::MAX).await;
-            written.map_err(|failed| failed.to_string())?;
-        }
-        Ok(Some(jobs::Picture { image: Some(made.image), channels }))
     }
 }
 

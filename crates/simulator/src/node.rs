@@ -393,6 +393,8 @@ impl Node {
                 journeys,
                 jobs: Arc::default(),
                 blobs,
+                // Nobody here has a photo.
+                photos: Arc::new(pictures::Workers::default()),
                 clock,
                 metrics: Metrics::default(),
             };

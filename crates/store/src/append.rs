@@ -139,6 +139,7 @@ fn topics_of(item: &Write) -> Vec<Topic> {
             people.chain([workspace_topic(workspace), user(by.user)]).collect()
         }
         WriteKind::SetProfile { user: who, .. }
+        | WriteKind::SetPhoto { user: who, .. }
         | WriteKind::ExpireStatus { user: who, .. }
         | WriteKind::SetDnd { user: who, .. } => vec![user(*who), workspace_topic(workspace)],
         WriteKind::SetPreferences { user: who, .. } | WriteKind::SetPresence { user: who, .. } => {
@@ -254,6 +255,9 @@ async fn decide(batch: &mut Batch<'_>, item: Write) -> Decided {
         }
         WriteKind::SetProfile { user, by, change } => {
             people::set_profile(batch, workspace, user, by, *change).await
+        }
+        WriteKind::SetPhoto { user, photo, job } => {
+            people::set_photo(batch, workspace, user, photo, job).await
         }
         WriteKind::ExpireStatus { user, expiration } => {
             people::expire_status(batch, workspace, user, expiration).await

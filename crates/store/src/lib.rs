@@ -23,11 +23,11 @@ pub mod transfer;
 mod tx;
 pub mod write;
 
-/// The kinds of jobs that writes of this crate queue.
+/// The kinds of jobs that writes queue.
 pub mod job_kinds {
     pub use crate::append::{
         files::{DELETE_BYTES, EXPIRE_UPLOAD, MAKE_THUMBNAILS},
-        people::EXPIRE_STATUS,
+        people::{DELETE_PHOTO, EXPIRE_STATUS, delete_photo},
         scheduled::POST_SCHEDULED,
     };
 }

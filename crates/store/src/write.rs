@@ -362,6 +362,15 @@ pub enum WriteKind {
         /// What.
         change: Box<ProfileChange>,
     },
+    /// Change what a person looks like, or that they look like nothing. The bytes of the photo before go by a job.
+    SetPhoto {
+        /// Whose: one's own.
+        user: UserId,
+        /// The new one, whose bytes are there.
+        photo: Option<model::Photo>,
+        /// The job.
+        job: model::JobId,
+    },
     /// Clear a status whose time is over, if it is still that one.
     ExpireStatus {
         /// Whose.

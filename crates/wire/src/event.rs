@@ -196,12 +196,12 @@ fn put_event(body: &mut Object, event: &Event, site: &str) {
         }
         EventKind::TeamJoin(user) => {
             body.put("type", "team_join")
-                .object("user", |object| put_user(object, user, seen_at(event)))
+                .object("user", |object| put_user(object, user, seen_at(event, site)))
                 .put("cache_ts", &event.at.seconds());
         }
         EventKind::UserChange(user, _) => {
             body.put("type", "user_change")
-                .object("user", |object| put_user(object, user, seen_at(event)))
+                .object("user", |object| put_user(object, user, seen_at(event, site)))
                 .put("cache_ts", &event.at.seconds());
         }
         EventKind::Nothing => {}
@@ -400,8 +400,8 @@ fn put_subscription(body: &mut Object, name: &str, subscription: Subscription) {
     });
 }
 
-fn seen_at(event: &Event) -> UserView {
-    UserView { now: event.at.seconds(), locale: true, ..UserView::default() }
+fn seen_at<'a>(event: &Event, site: &'a str) -> UserView<'a> {
+    UserView { site, now: event.at.seconds(), locale: true, ..UserView::default() }
 }
 
 fn put_archived(body: &mut Object, name: &str, user: UserId, channel: ChannelId) {

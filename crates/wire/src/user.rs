@@ -1,12 +1,14 @@
 //! The user object.
 
-use model::{Role, User, UserKind};
+use model::{Pattern, Photo, Role, User, UserKind, WorkspaceId};
 
 use crate::{dnd, json::Object};
 
 /// What of a user object depends on who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UserView {
+pub struct UserView<'a> {
+    /// Where the server is reached, without a slash at its end: what addresses start with.
+    pub site: &'a str,
     /// The asker may see addresses (scope `users:read.email`).
     pub email: bool,
     /// The asker wants the language (`include_locale`).
@@ -16,7 +18,7 @@ pub struct UserView {
 }
 
 /// Writes a person or a bot's user.
-pub fn put_user(object: &mut Object, user: &User, view: UserView) {
+pub fn put_user(object: &mut Object, user: &User, view: UserView<'_>) {
     let person = user.kind == UserKind::Person;
     let offset = dnd::offset(&user.tz, view.now);
     object
@@ -52,7 +54,7 @@ pub fn put_user(object: &mut Object, user: &User, view: UserView) {
 }
 
 /// Writes a profile.
-pub fn put_profile(profile: &mut Object, user: &User, view: UserView) {
+pub fn put_profile(profile: &mut Object, user: &User, view: UserView<'_>) {
     let said = &user.profile;
     let (first, last) = user.real_name.split_once(' ').unwrap_or((&user.real_name, ""));
     profile
@@ -71,12 +73,42 @@ pub fn put_profile(profile: &mut Object, user: &User, view: UserView) {
         .put("status_expiration", &said.status.expiration)
         .put("first_name", first)
         .put("last_name", last);
+    put_photo(profile, user, view.site);
     if let UserKind::Bot { bot, app } = user.kind {
         profile.text("bot_id", bot).text("api_app_id", app).put("always_active", &true);
     }
     if let (true, Some(email)) = (view.email, &user.email) {
         profile.put("email", email);
     }
+}
+
+/// Writes the addresses of somebody's photo, or of the pattern that stands for it.
+pub fn put_photo(profile: &mut Object, user: &User, site: &str) {
+    let key = |edge: u32| format!("image_{edge}");
+    let Some(photo) = &user.profile.photo else {
+        let pattern = Pattern::of(user.id);
+        profile.put("avatar_hash", &pattern.name());
+        for edge in Pattern::EDGES {
+            profile.put(&key(edge), &pattern_address(site, pattern, edge));
+        }
+        return;
+    };
+    let address = |edge| photo_address(site, user.workspace, user, photo, edge);
+    profile.put("avatar_hash", &photo.name);
+    for edge in Photo::EDGES {
+        profile.put(&key(edge), &address(edge));
+    }
+    profile.put("image_original", &address(Photo::SIDE_MAX)).put("is_custom_image", &true);
+}
+
+fn photo_address(site: &str, workspace: WorkspaceId, user: &User, photo: &Photo, edge: u32) -> String {
+    format!("{site}/photos/{workspace}/{}/{}/{}", user.id, photo.name, photo.blob(edge))
+}
+
+/// The address of the picture of somebody who has no photo.
+#[must_use]
+pub fn pattern_address(site: &str, pattern: Pattern, edge: u32) -> String {
+    format!("{site}/photos/none/{}/{edge}.png", pattern.name())
 }
 
 /// The zone's distance from UTC in words, `UTC+05:30`. Slack has a name here, which no library of time zones knows.
@@ -88,6 +120,6 @@ fn zone_label(offset: i64) -> String {
 
 /// A colour that stays the same for a person, six hexadecimal digits, dark enough for white text.
 fn color(user: &User) -> String {
-    let hash = user.id.raw().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    format!("{:06x}", hash & 0x7f_7f7f | 0x20_2020)
+    let [red, green, blue] = Pattern::of(user.id).color();
+    format!("{red:02x}{green:02x}{blue:02x}")
 }

@@ -138,7 +138,6 @@ export const accepted = [
     const sometimes = kind === 'user_profile_changed';
     const missing = (key, why) => ({ of: [kind], at: `/user/profile/${key}`, missing: true, why, sometimes });
     return [
-      ...['avatar_hash', 'image_24', 'image_32', 'image_48', 'image_72', 'image_192', 'image_512'].map((key) => missing(key, 'NOT YET: photos')),
       missing('fields', 'NOT YET: custom fields'),
       { of: [kind], at: '/user/profile/pronouns', as: shape.string, why: SAMPLED, sometimes },
     ];

@@ -48,6 +48,25 @@ await test('a profile is set and read', async () => {
   assert.equal(await refused(cy.users.profile.set({ user: annId, profile: { title: 'x' } })), 'not_admin');
 });
 
+await test('a photo is set, seen by whoever has its address, and taken away', async () => {
+  const picture = async (address) => {
+    const response = await fetch(address);
+    return [response.status, response.headers.get('content-type')?.split('/')[0]];
+  };
+  const before = (await ann.users.info({ user: boId })).user.profile;
+  assert.deepEqual(await picture(before.image_48), [200, 'image'], 'who has none has a pattern');
+  // A PNG of 2 × 1 pixels.
+  const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADUlEQVR4nGP4zwAE/wEHAAH/4iOeWQAAAABJRU5ErkJggg==', 'base64');
+  const set = await bo.users.setPhoto({ image: png, crop_x: '0', crop_y: '0', crop_w: '1' });
+  const { profile } = (await ann.users.info({ user: boId })).user;
+  assert.deepEqual([profile.is_custom_image, profile.image_512], [true, set.profile.image_512]);
+  for (const edge of [24, 32, 48, 72, 192, 512, 1024, 'original']) assert.deepEqual(await picture(profile[`image_${edge}`]), [200, 'image']);
+  assert.equal(await refused(bo.users.setPhoto({ image: Buffer.from('no picture') })), 'bad_image');
+  assert.equal(await refused(bot.users.setPhoto({ image: png })), 'not_allowed_token_type');
+  await bo.users.deletePhoto();
+  assert.equal((await ann.users.info({ user: boId })).user.profile.image_48, before.image_48);
+});
+
 await test('people and bots are found', async () => {
   const { user } = await bot.users.lookupByEmail({ email: seed.people[0].email });
   assert.equal(user.id, annId);

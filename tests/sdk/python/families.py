@@ -1,6 +1,11 @@
 """Each family of methods the way slack_sdk's documentation shows, with WebClient."""
 
+import io
+import struct
+import tempfile
 import time
+import urllib.request
+import zlib
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -47,6 +52,31 @@ def profiles():
     profile = ann.users_profile_get(user=BO)["profile"]
     assert (profile["status_emoji"], profile["title"]) == (status["status_emoji"], "Engineer")
     is_code("not_admin", cy.users_profile_set, user=ANN, profile={"title": "x"})
+
+
+@test
+def photos():
+    def pixels(count):
+        """A PNG of so many red pixels in a row."""
+        chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        row = b"\0" + b"\xff\0\0" * count
+        return b"\x89PNG\r\n\x1a\n" + b"".join((
+            chunk(b"IHDR", struct.pack(">IIBBBBB", count, 1, 8, 2, 0, 0, 0)),
+            chunk(b"IDAT", zlib.compress(row)),
+            chunk(b"IEND", b""),
+        ))
+
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(pixels(3))
+        file.flush()
+        set_photo = bo.users_setPhoto(image=file.name, crop_x=1, crop_y=0, crop_w=1)
+    profile = ann.users_info(user=BO)["user"]["profile"]
+    assert profile["is_custom_image"] and profile["image_72"] == set_photo["profile"]["image_72"]
+    with urllib.request.urlopen(profile["image_72"]) as shown:
+        assert shown.headers["Content-Type"] == "image/jpeg" and shown.read(3) == b"\xff\xd8\xff"
+    is_code("bad_image", bo.users_setPhoto, image=io.BytesIO(b"no picture"))
+    bo.users_deletePhoto()
+    assert "is_custom_image" not in ann.users_info(user=BO)["user"]["profile"]
 
 
 @test

@@ -2,12 +2,13 @@ import { useState } from "react";
 import type { User } from "../wire/types";
 import { nameOf } from "../store/context";
 
-/** A person's picture or, without one, their initials on a colour that is always theirs. */
+/** A person's photo or, without one, their initials on a colour that is always theirs. */
 export function Avatar({ user, name, size }: { user: User | undefined; name?: string; size: number }) {
   const title = name ?? nameOf(user);
-  const { image_48, image_72, image_192 } = user?.profile ?? {};
-  const image = photoPath(size > 72 ? (image_192 ?? image_72) : (image_72 ?? image_192));
-  const small = photoPath(image_48);
+  const { is_custom_image, image_48, image_72, image_192 } = user?.profile ?? {};
+  const path = (url: string | undefined) => (is_custom_image === true ? photoPath(url) : undefined);
+  const image = path(size > 72 ? (image_192 ?? image_72) : (image_72 ?? image_192));
+  const small = path(image_48);
   // What does not come is no picture: the initials are always there.
   const [failed, setFailed] = useState("");
   return (

@@ -56,7 +56,7 @@ scope.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== scope.location.origin) return;
   if (request.mode === "navigate") {
-    if (url.pathname.startsWith("/api/") || url.pathname.startsWith("/realtime/") || url.pathname.startsWith("/files/")) return;
+    if (["/api/", "/realtime/", "/files/", "/photos/"].some((path) => url.pathname.startsWith(path))) return;
     event.respondWith(page(request));
   } else if (PARLANCE_FILES.includes(url.pathname) || url.pathname.startsWith("/assets/")) {
     event.respondWith(file(request));

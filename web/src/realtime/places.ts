@@ -220,17 +220,6 @@ export class Places {
     await sendForm("users.setPhoto", { image: photo });
   }
 
-  /** Whether this server takes photos; an older one does not. */
-  async takesPhotos(): Promise<boolean> {
-    try {
-      await this.ports.call("users.setPhoto");
-      return true;
-    } catch (thrown) {
-      const failure = failureOf(thrown);
-      return failure.kind === "refused" && failure.error !== "unknown_method";
-    }
-  }
-
   async deletePhoto(): Promise<void> {
     await this.ports.call("users.deletePhoto");
   }

@@ -33,6 +33,8 @@ export interface User {
     email?: string;
     phone?: string;
     pronouns?: string;
+    /** Without it the pictures are patterns that stand for nobody's photo. */
+    is_custom_image?: boolean;
     image_48?: string;
     image_72?: string;
     image_192?: string;

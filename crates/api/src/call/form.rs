@@ -1,4 +1,5 @@
-//! A form that brings a file along: its texts are arguments as ever, the file goes to the disk as it comes.
+//! A form that brings a file along: its texts are arguments as ever, the file goes to the disk as it comes, a picture is
+//! held until it was looked at.
 
 use axum::body::Body;
 use http::{header, request::Parts};
@@ -9,8 +10,8 @@ use crate::{
     args::{self, Args, BODY_BYTES_MAX},
     auth::{Caller, Shown},
     errors::Failure,
-    methods::Method,
-    uploads,
+    methods::{FormFile, Method},
+    photos, uploads,
 };
 
 /// Reads a form. Nothing of a file is taken before its sender is known: a token in the form comes before the file.
@@ -41,7 +42,8 @@ pub(super) async fn read(
     let mut texts = 0;
     while let Some(mut part) = form.next_field().await.map_err(|_| broken())? {
         let name = part.name().unwrap_or_default().to_owned();
-        if part.file_name().is_none() && name != "file" {
+        let file = if method.form == FormFile::Picture { photos::PART } else { "file" };
+        if part.file_name().is_none() && name != file {
             let mut value = Vec::new();
             while let Some(piece) = part.chunk().await.map_err(|_| broken())? {
                 texts += piece.len();
@@ -60,7 +62,7 @@ pub(super) async fn read(
             }
             continue;
         }
-        if args.file.is_some() {
+        if args.file.is_some() || args.picture.is_some() {
             return Err(broken());
         }
         let known = match &caller {
@@ -70,6 +72,10 @@ pub(super) async fn read(
                 caller.insert(admit(app, method, &shown, now, answer).await?)
             }
         };
+        if method.form == FormFile::Picture {
+            args.picture = Some(photos::receive(app, part).await?);
+            continue;
+        }
         let announced =
             parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         args.file = Some(uploads::receive_part(app, &known.principal, part, announced.unwrap_or(0)).await?);

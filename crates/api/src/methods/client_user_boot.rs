@@ -14,7 +14,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
     let viewer = boot.user.id;
     let workspace = boot.workspace.id;
     let now = cx.now_us().div_euclid(1_000_000);
-    let view = UserView { email: true, locale: true, now };
+    let view = UserView { site: cx.site(), email: true, locale: true, now };
     let mut reply = Reply::ok();
     reply
         .object("self", |object| {

@@ -26,8 +26,9 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
 }
 
 /// What the caller may and wants to see of people.
-pub(super) fn view(cx: &Cx) -> Result<UserView, Failure> {
+pub(super) fn view(cx: &Cx) -> Result<UserView<'_>, Failure> {
     Ok(UserView {
+        site: cx.site(),
         email: cx.principal()?.scopes.has("users:read.email"),
         locale: cx.args.flag("include_locale")?.unwrap_or(false),
         now: cx.now_us().div_euclid(1_000_000),

@@ -31,7 +31,8 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
         failure.called(Refusal::CannotChangeUser, code)
     })?;
     let Done::User(user) = done else { return Err("internal_error".into()) };
-    let view = UserView { email: true, locale: false, now: cx.now_us().div_euclid(1_000_000) };
+    let view =
+        UserView { site: cx.site(), email: true, locale: false, now: cx.now_us().div_euclid(1_000_000) };
     let mut reply = Reply::ok();
     reply.put("username", &user.name).object("profile", |profile| put_profile(profile, &user, view));
     Ok(reply)

@@ -618,8 +618,12 @@ async fn bytes_that_nobody_needs_any_more_are_taken_away() {
     assert_eq!(world.app.deps.store.due_jobs(i64::MAX, 10).await.unwrap(), []);
 }
 
-/// A form with a file, as SDKs send it.
 fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
+    form_with("file", fields, file)
+}
+
+/// A form with a file in a part of this name, as SDKs send it.
+pub(crate) fn form_with(part: &str, fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
     let mut body = b"\r\n".to_vec();
     for (name, value) in fields {
         body.extend(
@@ -628,7 +632,7 @@ fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
     }
     if let Some((name, bytes)) = file {
         let head =
-            format!("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+            format!("--b\r\nContent-Disposition: form-data; name=\"{part}\"; filename=\"{name}\"\r\n\r\n");
         body.extend(head.bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");
@@ -638,7 +642,18 @@ fn form(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
 }
 
 async fn post_form(world: &World, token: Option<&str>, kind: &str, body: Vec<u8>) -> Value {
-    let mut request = Request::post("/api/files.upload").header("content-type", kind);
+    post_form_to(world, "files.upload", token, kind, body).await
+}
+
+/// Calls a method with a form.
+pub(crate) async fn post_form_to(
+    world: &World,
+    method: &str,
+    token: Option<&str>,
+    kind: &str,
+    body: Vec<u8>,
+) -> Value {
+    let mut request = Request::post(format!("/api/{method}")).header("content-type", kind);
     request = request.header("content-length", body.len());
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));

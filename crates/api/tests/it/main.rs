@@ -24,6 +24,7 @@ mod later;
 mod listener;
 mod messages;
 mod people;
+mod photos;
 mod presence;
 mod property;
 mod rates;

@@ -21,6 +21,7 @@ use model::{
     AppId, BotId, ChannelId, Credential, CredentialId, Epoch, Head, NodeId, Role, Seq, Topic, UserId,
     WorkspaceId,
 };
+use pictures::{Crop, Made, PictureError};
 use rpc::{
     Admin, Call, CallError, EventRecord, Journey, Person as Somebody, Presence, PresenceNow, PresenceReport,
     Reply, Revoked, Signal, Watch,
@@ -172,6 +173,7 @@ impl World {
             journeys: Journeys::default(),
             jobs: Arc::default(),
             blobs: Arc::new(api::blobs::Blobs::open(&folder.path().join("files")).unwrap()),
+            photos: Arc::new(Photos),
             clock: clock.clone(),
             metrics: Metrics::default(),
         };
@@ -352,6 +354,19 @@ impl jobs::Files for Bytes {
     }
     async fn picture(&self, _: WorkspaceId, _: model::FileId) -> Result<Option<jobs::Picture>, String> {
         Err("thumbnails are made by the binary".to_owned())
+    }
+    async fn delete_photo(&self, _: WorkspaceId, _: UserId, _: &str) -> Result<(), String> {
+        Err("photos are taken away by the binary".to_owned())
+    }
+}
+
+/// What the worker does, without a process of its own.
+struct Photos;
+
+#[async_trait]
+impl api::photos::MakePhotos for Photos {
+    async fn photo(&self, picture: bytes::Bytes, crop: Option<Crop>) -> Result<Made, PictureError> {
+        pictures::make::photo(&picture, crop).map_err(PictureError::from)
     }
 }
 

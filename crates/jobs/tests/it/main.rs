@@ -18,7 +18,10 @@ use std::{
 
 use async_trait::async_trait;
 use jobs::{Config, Deps, Files, Picture, WriteFailed, Writer, attempt::Patience, metrics::JobsMetrics};
-use model::{ChannelId, Draft, FileId, Image, JobId, MessageText, Role, ScheduledId, UserId, WorkspaceId};
+use model::{
+    ChannelId, Draft, FileId, Format, Image, JobId, MessageText, Photo, Role, ScheduledId, UserId,
+    WorkspaceId,
+};
 use runtime::Clock;
 use store::{
     By, CompletedFile, Done, Log, NewJob, NewPerson, NewUpload, Store, StoredUpload, Write, WriteKind,
@@ -41,6 +44,7 @@ struct World {
     /// Deletions of bytes that fail from now on.
     unreachable: AtomicUsize,
     deleted: Mutex<Vec<FileId>>,
+    deleted_photos: Mutex<Vec<String>>,
     _folder: tempfile::TempDir,
 }
 
@@ -71,6 +75,11 @@ impl Files for World {
         self.deleted.lock().unwrap().push(file);
         Ok(())
     }
+    async fn delete_photo(&self, _: WorkspaceId, user: UserId, photo: &str) -> Result<(), String> {
+        assert_eq!(user, ANN);
+        self.deleted_photos.lock().unwrap().push(photo.to_owned());
+        Ok(())
+    }
     async fn picture(&self, _: WorkspaceId, _: FileId) -> Result<Option<Picture>, String> {
         Ok(Some(Picture { image: Some(Image { width: 7, ..Image::default() }), channels: Vec::new() }))
     }
@@ -88,6 +97,7 @@ impl World {
             handled: Mutex::default(),
             unreachable: AtomicUsize::new(0),
             deleted: Mutex::default(),
+            deleted_photos: Mutex::default(),
             _folder: folder,
         };
         let owner = NewPerson {
@@ -368,6 +378,27 @@ async fn a_picture_gets_thumbnails_once_it_is_complete() {
     world.ok(complete(file)).await;
     let image = async || world.store.file(WS, file, None).await.unwrap().unwrap().file.image;
     until(async || image().await.is_some_and(|image| image.width == 7)).await;
+    until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_photo_go_with_it_and_those_of_one_that_nobody_got() {
+    let world = World::new().await;
+    let running = world.run(PATIENCE);
+    let photo = |name: &str| Photo { name: name.repeat(32), side: 100, format: Format::Jpeg };
+    let set = |photo, job| WriteKind::SetPhoto { user: ANN, photo, job: JobId::from_raw(job) };
+    world.ok(set(Some(photo("a")), 1)).await;
+    world.ok(set(Some(photo("b")), 2)).await;
+    let deleted = async || world.deleted_photos.lock().unwrap().clone();
+    until(async || deleted().await == ["a".repeat(32)]).await;
+    world.ok(set(None, 3)).await;
+    until(async || deleted().await.len() == 2).await;
+    // Written, and then the connection broke: it was queued before.
+    let unused = store::job_kinds::delete_photo(JobId::from_raw(4), ANN, "c", START + 60_000_000);
+    world.ok(WriteKind::Enqueue(unused)).await;
+    world.at(61);
+    until(async || deleted().await == ["a".repeat(32), "b".repeat(32), "c".to_owned()]).await;
     until(async || world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty()).await;
     running.stop().await;
 }

@@ -1,12 +1,22 @@
 //! What people say of themselves, when they do not want to be disturbed, and their preferences.
 
-use model::{Dnd, EventKind, Status, User, UserId, UserKind, UserPart, WorkspaceId};
+use model::{Dnd, EventKind, JobId, Photo, Status, User, UserId, UserKind, UserPart, WorkspaceId};
 
 use super::{Batch, Decided, jobs, user_topic, workspace_topic};
 use crate::{By, Done, NewJob, ProfileChange, Refusal, tx::params};
 
 /// The kind of the job that ends a status.
 pub const EXPIRE_STATUS: &str = "expire_status";
+
+/// The kind of the job that takes the bytes of a photo away, unless it is then somebody's.
+pub const DELETE_PHOTO: &str = "delete_photo";
+
+/// The job that takes the bytes of a photo away.
+#[must_use]
+pub fn delete_photo(id: JobId, user: UserId, name: &str, run_at: model::Micros) -> NewJob {
+    let payload = serde_json::json!({ "user": user.raw(), "photo": name }).to_string();
+    NewJob { id, kind: DELETE_PHOTO, payload, key: Some(name.to_owned()), run_at }
+}
 
 /// Changes a profile.
 pub(super) async fn set_profile(
@@ -53,6 +63,26 @@ pub(super) async fn set_profile(
     let part =
         if after.profile.status == before.profile.status { UserPart::Profile } else { UserPart::Status };
     changed(batch, after, part).await
+}
+
+/// Changes a photo.
+pub(super) async fn set_photo(
+    batch: &mut Batch<'_>,
+    workspace: WorkspaceId,
+    user: UserId,
+    photo: Option<Photo>,
+    job: JobId,
+) -> Decided {
+    let before = batch.user(workspace, user).await?.filter(|user| !user.deleted);
+    let mut user = before.ok_or(Refusal::UserNotFound)?;
+    if user.profile.photo == photo {
+        return Ok(Done::User(Box::new(user)));
+    }
+    if let Some(unneeded) = std::mem::replace(&mut user.profile.photo, photo) {
+        let job = delete_photo(job, user.id, &unneeded.name, batch.now());
+        jobs::put(batch, workspace, job).await?;
+    }
+    changed(batch, user, UserPart::Profile).await
 }
 
 /// Clears a status whose time is over.

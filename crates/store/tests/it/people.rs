@@ -1,6 +1,6 @@
 //! Profiles, do-not-disturb, preferences.
 
-use model::{Dnd, EventKind, Status, User, UserPart};
+use model::{Dnd, EventKind, Photo, Status, User, UserPart};
 use store::{Done, ProfileChange, Refusal, WriteKind};
 
 use crate::world::*;
@@ -13,6 +13,10 @@ fn status(text: &str, expiration: i64) -> ProfileChange {
     let status = Status { text: text.to_owned(), emoji: ":gear:".to_owned(), expiration };
     let job = model::JobId::from_random(u64::try_from(expiration).unwrap() + 1);
     ProfileChange { status: Some(status), expiry_job: Some(job), ..ProfileChange::default() }
+}
+
+fn set_title(user: model::UserId, title: &str) -> WriteKind {
+    set(user, user, ProfileChange { title: Some(title.to_owned()), ..ProfileChange::default() })
 }
 
 async fn user(world: &World, id: model::UserId) -> User {
@@ -40,6 +44,35 @@ async fn a_profile_is_changed_by_its_owner_and_by_who_stands_above() {
     }
     let nobody = model::UserId::from_raw(999);
     assert_eq!(world.run(set(nobody, ANN, title)).await.result, Err(Refusal::UserNotFound));
+}
+
+#[tokio::test]
+async fn a_photo_is_told_to_everybody_and_the_one_before_is_to_be_taken_away() {
+    let mut world = World::new().await;
+    let photo = |name: &str| Photo { name: name.repeat(32), side: 512, format: model::Format::Png };
+    let set = |user, photo, job| WriteKind::SetPhoto { user, photo, job: model::JobId::from_raw(job) };
+    let outcome = world.run(set(BO, Some(photo("a")), 1)).await;
+    let [event] = outcome.events.as_slice() else { panic!("{outcome:?}") };
+    assert_eq!(event.topic.id, model::TopicId::Workspace(WS));
+    let EventKind::UserChange(changed, UserPart::Profile) = &event.kind else { panic!("{event:?}") };
+    assert_eq!(changed.profile.photo, Some(photo("a")));
+    assert_eq!(user(&world, BO).await.profile.photo, Some(photo("a")));
+    assert!(world.store.due_jobs(i64::MAX, 10).await.unwrap().is_empty(), "nothing was there before");
+    // The same again is no news, and certainly takes nothing away.
+    assert!(world.run(set(BO, Some(photo("a")), 2)).await.events.is_empty());
+    // What people say of themselves stays, and what they look like when they say something else.
+    world.ok(set_title(BO, "Cook")).await;
+    world.ok(set(BO, Some(photo("b")), 3)).await;
+    let known = user(&world, BO).await.profile;
+    assert_eq!((known.title.as_str(), known.photo), ("Cook", Some(photo("b"))));
+    world.ok(set(BO, None, 4)).await;
+    assert_eq!(user(&world, BO).await.profile.photo, None);
+    let due = world.store.due_jobs(i64::MAX, 10).await.unwrap();
+    let photos: Vec<_> =
+        due.iter().map(|job| (job.kind.as_str(), job.payload.contains(&"a".repeat(32)))).collect();
+    assert_eq!(photos, [("delete_photo", true), ("delete_photo", false)]);
+    let nobody = model::UserId::from_raw(999);
+    assert_eq!(world.run(set(nobody, None, 5)).await.result, Err(Refusal::UserNotFound));
 }
 
 #[tokio::test]

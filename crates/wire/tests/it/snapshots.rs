@@ -82,7 +82,10 @@ fn objects_are_what_they_were() {
         writeln!(text, "conversation {kind:?}\n  {inside}\n  {outside}").unwrap();
     }
     for (name, user) in [("person", cases::person()), ("bot", cases::bot_user())] {
-        for view in [UserView::default(), UserView { email: true, locale: true, now: 1_774_699_200 }] {
+        for view in [
+            UserView::default(),
+            UserView { site: "https://chat.example.com", email: true, locale: true, now: 1_774_699_200 },
+        ] {
             let object = object(|object| put_user(object, &user, view));
             writeln!(text, "user {name} {view:?}\n  {object}").unwrap();
         }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { Avatar } from "../../components/Avatar";
 import { useSession, useWorkspace } from "../../store/context";
 import { notify, notifyFailure } from "../../store/notice";
@@ -11,19 +11,10 @@ export function PhotoField() {
   const self = useWorkspace((state) => state.self);
   const input = useRef<HTMLInputElement>(null);
   const [chosen, setChosen] = useState<File | undefined>(undefined);
-  const has = self?.profile?.image_72 !== undefined && self.profile.image_72 !== "";
-  const [able, setAble] = useState(false);
-  useEffect(() => {
-    let shown = true;
-    void session.places.takesPhotos().then((takes) => shown && setAble(takes));
-    return () => {
-      shown = false;
-    };
-  }, [session]);
+  const has = self?.profile?.is_custom_image === true;
   const remove = () => {
     session.places.deletePhoto().then(() => notify(t.files.photoDeleted), notifyFailure);
   };
-  if (!able) return null;
   return (
     <div className="photo-field" role="group" aria-label={t.files.photo}>
       <Avatar user={self} size={72} />

@@ -158,6 +158,9 @@ pub(super) fn row(method: &str) -> Option<Row> {
         "subscriptions.thread.mark" => THREAD.member("not_subscribed"),
         "users.lookupByEmail" => person(&[("email", "EMAIL")]).refused("users_not_found"),
         "users.prefs.set" => own(&[("name", "time24"), ("value", "true")]),
+        "users.deletePhoto" => own(&[]),
+        // The picture comes with a form.
+        "users.setPhoto" => own(&[]).member("bad_image"),
         "users.profile.set" => own(&[("name", "title"), ("value", "x")]),
         _ => return None,
     })
