@@ -81,7 +81,7 @@ test("others see that somebody types", async () => {
   const typed = desk.area().pressSequentially("thinking aloud", { delay: 300 });
   await laptop.page.locator(".typing", { hasText: `${bo.name} is typing…` }).waitFor();
   await typed;
-  await desk.area().fill("");
+  await desk.clear();
 });
 
 test("a text with markup stays a text, and names and emoji become what they mean", async () => {
@@ -176,7 +176,7 @@ test("Ctrl K goes anywhere, and a draft is still there on the way back", async (
   await laptop.page.goBack();
   await laptop.page.waitForURL(`**/c/${general}`);
   await expect.poll(() => laptop.area().textContent()).toBe("half a thought");
-  await laptop.area().fill("");
+  await laptop.clear();
 });
 
 test("a long history is read back to its first message, and nothing jumps", async () => {

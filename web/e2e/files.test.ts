@@ -155,7 +155,7 @@ test("a picture from the clipboard gets a name, and text stays text", async () =
   await paste(true);
   await ann.area().getByText("words win").waitFor();
   expect(await tiles(ann).count()).toBe(0);
-  await ann.area().fill("");
+  await ann.clear();
   await paste(false);
   await ready(ann, 1);
   expect(await tiles(ann).getAttribute("data-name")).toMatch(/^Pasted \d{4}-\d\d-\d\d [\d.]+\.png$/);

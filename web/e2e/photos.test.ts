@@ -79,7 +79,7 @@ test("a square of a picture is chosen by pointer and by keys, sent, and the othe
   await ann.page.locator(".photo-field input[type=file]").setInputFiles({ name: "me.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await ann.page.getByText("This file is no picture that can be shown").waitFor();
   expect(await ann.page.getByRole("button", { name: "Save photo" }).isDisabled()).toBe(true);
-  await ann.page.keyboard.press("Escape");
+  await ann.page.getByRole("dialog", { name: "Your photo" }).getByRole("button", { name: "Cancel" }).click();
   await ann.page.getByRole("button", { name: "Remove photo" }).click();
   await shown.locator("img").waitFor({ state: "detached" });
   expect(await ann.page.locator(".photo-field img").count()).toBe(0);

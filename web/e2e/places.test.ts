@@ -205,7 +205,7 @@ test("drafts are kept where they can be found, and a scheduled message can be ta
   await laptop.page.getByRole("button", { name: "Undo" }).click();
   await draft.getByRole("button", { name: /Go on writing/ }).click();
   await expect.poll(() => laptop.area().textContent()).toBe("half a thought");
-  await laptop.area().fill("");
+  await laptop.clear();
   await place(laptop, "drafts").locator(".entry-count").waitFor({ state: "detached" });
   const { scheduled_message_id } = await server.call<{ scheduled_message_id: string }>(ann.token, "chat.scheduleMessage", { channel: general, text: "later then", post_at: Math.floor(Date.now() / 1000) + 7_200 });
   await visit(laptop, "drafts");
@@ -220,7 +220,7 @@ test("drafts are kept where they can be found, and a scheduled message can be ta
   // The text is not lost.
   await laptop.channel(general);
   await expect.poll(() => laptop.area().textContent()).toBe("later then");
-  await laptop.area().fill("");
+  await laptop.clear();
 });
 
 test("people are found with typos, and others see one's status and that one is not to be disturbed", async () => {

@@ -74,6 +74,9 @@ pub fn put_profile(profile: &mut Object, user: &User, view: UserView<'_>) {
         .put("first_name", first)
         .put("last_name", last);
     put_photo(profile, user, view.site);
+    if said.photo.is_some() {
+        profile.put("is_custom_image", &true);
+    }
     if let UserKind::Bot { bot, app } = user.kind {
         profile.text("bot_id", bot).text("api_app_id", app).put("always_active", &true);
     }
@@ -98,7 +101,7 @@ pub fn put_photo(profile: &mut Object, user: &User, site: &str) {
     for edge in Photo::EDGES {
         profile.put(&key(edge), &address(edge));
     }
-    profile.put("image_original", &address(Photo::SIDE_MAX)).put("is_custom_image", &true);
+    profile.put("image_original", &address(Photo::SIDE_MAX));
 }
 
 fn photo_address(site: &str, workspace: WorkspaceId, user: &User, photo: &Photo, edge: u32) -> String {

@@ -164,6 +164,15 @@ export class Device {
     await this.write(".thread", text);
   }
 
+  /** Takes away what is in the composer. An editor that was just given the focus sets the selection once more: then again. */
+  async clear(): Promise<void> {
+    const text = async () => {
+      await this.area().fill("");
+      return this.area().textContent();
+    };
+    await expect.poll(text).toBe("");
+  }
+
   /** Where one writes in a pane: the editor, once it has come. */
   area(pane = ".conversation"): Locator {
     return this.page.locator(`${pane} .writer .composer[data-ready=true] [role=textbox]`);
