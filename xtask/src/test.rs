@@ -62,6 +62,7 @@ const FUZZ_SECONDS_LONG: &str = "60";
 
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
 const TESTS_WITHIN: Duration = Duration::from_secs(2400);
+const SANDBOX_WITHIN: Duration = Duration::from_secs(900);
 const WEB_WITHIN: Duration = Duration::from_secs(600);
 
 /// Runs the steps; the exit code says whether nothing failed.
@@ -219,7 +220,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
     report.step("crash-postgres-18", || match peers::postgres_18() {
         Ok(programs) => {
             let mut test = sandbox_command(&binary, &["crash::on_postgresql"], options);
-            run_sandbox(test.env("PARLANCE_POSTGRES_BIN", programs))
+            run_sandbox(test.env("PARLANCE_POSTGRES_BIN", programs), options)
         }
         Err(missing) => Ok(Verdict::Missing(missing)),
     });
@@ -227,7 +228,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         Ok(programs) => {
             let server = Postgres::start(programs)?;
             let mut test = sandbox_command(&binary, CLIENT_TESTS, options);
-            run_sandbox(test.env("PARLANCE_SANDBOX_STORE", &server.url))
+            run_sandbox(test.env("PARLANCE_SANDBOX_STORE", &server.url), options)
         }
         Err(missing) => Ok(Verdict::Missing(missing)),
     });
@@ -271,7 +272,7 @@ const CLIENT_TESTS: &[&str] = &["refusals::", "arguments::", "realtime::", "isol
 
 /// Some sandbox tests, with all that they print.
 fn sandbox_tests(binary: &Path, filter: &str, options: &Options) -> Result<Verdict> {
-    run_sandbox(&mut sandbox_command(binary, &[filter], options))
+    run_sandbox(&mut sandbox_command(binary, &[filter], options), options)
 }
 
 fn sandbox_command(binary: &Path, filters: &[&str], options: &Options) -> Command {
@@ -296,12 +297,13 @@ fn simulations(options: &Options) -> Result<Verdict> {
     } else {
         test.args(["test", "--workspace"]);
     }
-    run_sandbox(test.args(["--test", "it", "--", "simulation::", "--nocapture"]))
+    run_sandbox(test.args(["--test", "it", "--", "simulation::", "--nocapture"]), options)
 }
 
 /// A filter that matches nothing is a mistake, not a success.
-fn run_sandbox(test: &mut Command) -> Result<Verdict> {
-    match command(test, Format::Libtest, TESTS_WITHIN)? {
+fn run_sandbox(test: &mut Command, options: &Options) -> Result<Verdict> {
+    let limit = if options.long { TESTS_WITHIN } else { SANDBOX_WITHIN };
+    match command(test, Format::Libtest, limit)? {
         Verdict::Ran(count, _) if count == Count::default() => bail!("no test has such a name"),
         verdict => Ok(verdict),
     }

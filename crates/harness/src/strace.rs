@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 const ATTACHED_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long it may take to let go: until every thread has stopped once.
-const DETACHED_WITHIN: Duration = Duration::from_secs(60);
+const DETACHED_WITHIN: Duration = Duration::from_secs(20);
 
 /// An strace that is attached to all threads of a process. When this is dropped it is killed, and lets go.
 pub struct Strace {
@@ -46,6 +46,17 @@ impl Strace {
             return Ok(None);
         }
         Ok(Some(Strace { process, _said: said }))
+    }
+
+    /// Waits until the process has ended, and this with it: told to let go of a process that is just ending, strace waits
+    /// for ever.
+    ///
+    /// # Errors
+    /// When the process lives on.
+    pub async fn ended(mut self, within: Duration) -> Result<()> {
+        let ended = tokio::time::timeout(within, self.process.wait()).await;
+        ended.with_context(|| format!("the process lives on after {within:?}"))??;
+        Ok(())
     }
 
     /// Writes out what it has and lets the process go.

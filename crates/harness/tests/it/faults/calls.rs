@@ -176,7 +176,12 @@ impl Script {
             return Ok(None);
         };
         let step = self.post(server, &format!("{error} at {nth}")).await;
-        strace.detach().await?;
+        let ends = matches!(step, Err(_) | Ok(Step::Unknown));
+        if ends {
+            strace.ended(EXITS_WITHIN).await?;
+        } else {
+            strace.detach().await?;
+        }
         let hit = std::fs::read_to_string(&calls)?.contains("(INJECTED)");
         let step = match step {
             Ok(_) if !hit => Step::NotReached,

@@ -11,37 +11,41 @@ struct Killed {
     folder: tempfile::TempDir,
     server: Sandbox,
     acknowledged: Vec<String>,
+    /// As it was after an orderly end: without a log, which would have newer copies of some pages.
+    closed: PathBuf,
 }
 
 impl Killed {
     async fn new() -> Result<Killed> {
         let mut server = Sandbox::start().await?;
         let general = server.channel("general")?.to_owned();
-        let mut acknowledged = Vec::new();
+        let (folder, mut acknowledged) = (tempfile::tempdir()?, Vec::new());
         for n in 0..30 {
             acknowledged.push(server.bot().post(&general, &format!("{n} {}", "x".repeat(3_000))).await?);
         }
         // A checkpoint, so that the database itself holds messages, and then a log of some more.
         server.terminate().await?;
+        let closed = folder.path().join("closed");
+        copy_files(server.data(), &closed)?;
         server.restart().await?;
         for n in 0..30 {
             acknowledged.push(server.bot().post(&general, &format!("{n} more")).await?);
         }
         server.kill().await?;
-        Ok(Killed { folder: tempfile::tempdir()?, server, acknowledged })
+        Ok(Killed { folder, server, acknowledged, closed })
     }
 
     /// A copy that may be damaged.
     fn copy(&self, name: &str) -> Result<PathBuf> {
         let to = self.folder.path().join(name);
-        std::fs::create_dir(&to)?;
-        for entry in std::fs::read_dir(self.server.data())? {
-            let entry = entry?;
-            // Not sockets.
-            if entry.file_type()?.is_file() {
-                std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-            }
-        }
+        copy_files(self.server.data(), &to)?;
+        Ok(to)
+    }
+
+    /// A copy in which this file is to be damaged.
+    fn copy_for(&self, file: &str, name: &str) -> Result<PathBuf> {
+        let to = self.folder.path().join(name);
+        copy_files(if file == "parlance.db" { &self.closed } else { self.server.data() }, &to)?;
         Ok(to)
     }
 
@@ -55,13 +59,27 @@ impl Killed {
     }
 }
 
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        // Not sockets.
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 async fn serve(data: &Path) -> Result<Output> {
     parlance(&["serve", "--data", data.to_str().context("path")?, "--listen", "127.0.0.1:0"]).await
 }
 
 fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-    let mut bytes = std::fs::read(path)?;
+    let before = std::fs::read(path)?;
+    let mut bytes = before.clone();
     change(&mut bytes);
+    ensure!(bytes != before, "nothing was damaged");
     std::fs::write(path, bytes).map_err(Into::into)
 }
 
@@ -80,10 +98,10 @@ async fn what_is_damaged_is_refused_by_name() -> Result<()> {
         ("kind of a page", "parlance.db", Box::new(|bytes| flip_kinds(bytes))),
         ("log header", "parlance.db-wal", Box::new(|bytes| bytes[17] ^= 1)),
         ("log", "parlance.db-wal", Box::new(move |bytes| bytes[half] ^= 1)),
-        ("block of the log", "parlance.db-wal", Box::new(move |bytes| bytes[half..half + 512].fill(0))),
+        ("block of the log", "parlance.db-wal", Box::new(move |bytes| lose_block(&mut bytes[half..]))),
     ];
     for (what, file, change) in cases {
-        let data = killed.copy(what)?;
+        let data = killed.copy_for(file, what)?;
         edit(&data.join(file), change)?;
         let output = serve(&data).await.with_context(|| format!("{what}: it was served"))?;
         ensure!(!output.status.success(), "{what}: {output:?}");
@@ -100,6 +118,12 @@ async fn what_is_damaged_is_refused_by_name() -> Result<()> {
     ensure!(output.stderr.contains("is damaged: it is gone"), "{output:?}");
     // Nothing of that is the directory's fault.
     killed.is_whole(&killed.copy("whole")?).await
+}
+
+/// The first block in which anything is, as if the disk had never written it.
+fn lose_block(bytes: &mut [u8]) {
+    let mut blocks = bytes.chunks_exact_mut(512);
+    blocks.find(|block| block.iter().any(|byte| *byte != 0)).unwrap().fill(0);
 }
 
 /// The byte that says what a page is, in the second half of the pages.
