@@ -163,7 +163,7 @@ impl<'a> Shown<'a> {
         match *parts.as_slice() {
             ["none", pattern, size] => {
                 let edge = size.strip_suffix(".png")?.parse().ok()?;
-                let known = Pattern::EDGES.contains(&edge);
+                let known = Pattern::EDGES.contains(&edge) || Pattern::ICON_EDGES.contains(&edge);
                 known.then_some(Self::Pattern(Pattern::parse(pattern)?, edge))
             }
             [workspace, user, name, size] => {

@@ -132,6 +132,8 @@ pub struct Pattern(u64);
 impl Pattern {
     /// Edges, pixels: Slack has no larger ones of those who have no photo.
     pub const EDGES: [u32; 6] = [24, 32, 48, 72, 192, 512];
+    /// Edges, pixels, of a bot's icons.
+    pub const ICON_EDGES: [u32; 3] = [36, 48, 72];
 
     /// Somebody's.
     #[must_use]

@@ -104,6 +104,13 @@ pub fn put_photo(profile: &mut Object, user: &User, site: &str) {
     profile.put("image_original", &address(Photo::SIDE_MAX));
 }
 
+/// Writes the addresses of a bot's icons. No bot has a photo of its own yet.
+pub fn put_icons(icons: &mut Object, bot: &User, site: &str) {
+    for edge in Pattern::ICON_EDGES {
+        icons.put(&format!("image_{edge}"), &pattern_address(site, Pattern::of(bot.id), edge));
+    }
+}
+
 fn photo_address(site: &str, workspace: WorkspaceId, user: &User, photo: &Photo, edge: u32) -> String {
     format!("{site}/photos/{workspace}/{}/{}/{}", user.id, photo.name, photo.blob(edge))
 }

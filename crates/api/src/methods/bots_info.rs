@@ -1,4 +1,5 @@
 use model::UserKind;
+use wire::user::put_icons;
 
 use crate::{call::Cx, errors::Failure, reply::Reply};
 
@@ -18,7 +19,8 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
             .put("name", &user.real_name)
             .put("updated", &user.updated.div_euclid(1_000_000))
             .text("app_id", app)
-            .text("user_id", user.id);
+            .text("user_id", user.id)
+            .object("icons", |icons| put_icons(icons, &user, cx.site()));
     });
     Ok(reply)
 }

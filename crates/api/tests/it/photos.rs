@@ -11,6 +11,9 @@ use crate::{
 };
 
 const MULTIPART: &str = "multipart/form-data; boundary=b";
+/// Names and values of a form.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 const EDGES: [u32; 7] = [24, 32, 48, 72, 192, 512, 1_024];
 
 /// A real picture, so many pixels wide and high.
@@ -18,7 +21,7 @@ fn picture(edge: u32) -> Vec<u8> {
     pictures::pattern::png(Pattern::of(UserId::from_raw(1)), edge).unwrap()
 }
 
-async fn set(world: &World, who: &Person, fields: &[(&str, &str)], picture: &[u8]) -> Value {
+async fn set(world: &World, who: &Person, fields: Fields<'_>, picture: &[u8]) -> Value {
     let body = form_with("image", fields, Some(("me.png", picture)));
     post_form_to(world, "users.setPhoto", Some(&who.token), MULTIPART, body).await
 }
@@ -102,7 +105,7 @@ async fn what_is_no_photo_is_refused_and_changes_nothing() {
     let mut huge = picture(100);
     huge[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
     let large = vec![0; api::photos::BYTES_MAX + 1];
-    let cases: [(&str, &[(&str, &str)], &[u8]); 9] = [
+    let cases: [(&str, Fields<'_>, &[u8]); 9] = [
         ("bad_image", &[], b"no picture"),
         ("bad_image", &[], b""),
         ("bad_image", &[], b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
@@ -155,6 +158,12 @@ async fn addresses_that_nobody_was_given_show_nothing() {
     ] {
         let answer = world.send(Request::get(&wrong).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 404, "{wrong}");
+    }
+    let me = world.call(&world.bot, "auth.test", json!({})).await;
+    let bot = world.call(&world.bob, "bots.info", json!({ "bot": me["bot_id"] })).await;
+    for icon in ["image_36", "image_48", "image_72"] {
+        let shown = get(&world, &bot["bot"]["icons"][icon], &[]).await;
+        assert!(shown.status == 200 && is_picture(&shown), "{icon}");
     }
     let answer = world.send(Request::post(path).body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, 405);
