@@ -10,6 +10,7 @@ use model::{Micros, SessionId, TraceId, WorkspaceId};
 use runtime::Clock;
 use store::{Cause, CommitError, Directory, Done, Log, Outcome, Refusal, Write, WriteKind};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{publish::Committed, record::record};
@@ -193,11 +194,35 @@ impl Batcher {
     ///
     /// # Errors
     /// [`LogFailed`].
-    pub async fn run(mut self, mut items: mpsc::Receiver<Item>) -> Result<(), LogFailed> {
+    pub async fn run(self, items: mpsc::Receiver<Item>) -> Result<(), LogFailed> {
+        self.run_until(items, CancellationToken::new()).await
+    }
+
+    /// As [`Batcher::run`]; once it is to `stop` it takes no more, finishes what is queued and closes the log.
+    ///
+    /// # Errors
+    /// [`LogFailed`].
+    pub async fn run_until(
+        mut self,
+        mut items: mpsc::Receiver<Item>,
+        stop: CancellationToken,
+    ) -> Result<(), LogFailed> {
         let mut batch = Vec::new();
-        while items.recv_many(&mut batch, BATCH_ITEMS_MAX).await > 0 {
+        loop {
+            let taken = tokio::select! {
+                biased;
+                taken = items.recv_many(&mut batch, BATCH_ITEMS_MAX) => taken,
+                () = stop.cancelled(), if !items.is_closed() => {
+                    items.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                break;
+            }
             self.turn(std::mem::take(&mut batch)).await?;
         }
+        self.log.close().await;
         Ok(())
     }
 

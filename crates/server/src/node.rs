@@ -422,24 +422,21 @@ fn write_path(
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let (alive, ended) = tokio::sync::oneshot::channel::<()>();
+    let stop = tasks.drain().clone();
     std::thread::Builder::new().name("appender".to_owned()).spawn(move || {
         // Dropped when the thread ends, by a panic too: the process stops then.
         let _alive = alive;
         // A store on the network has its connection and its timers on this thread.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let result = runtime.map(|runtime| runtime.block_on(batcher.run(items)));
+        let result = runtime.map(|runtime| runtime.block_on(batcher.run_until(items, stop)));
         match result {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => error!(%failure, "appender"),
             Err(failure) => error!(%failure, "appender"),
         }
     })?;
-    let drain = tasks.drain().clone();
     tasks.spawn("appender", OnEnd::Stop, async move {
-        tokio::select! {
-            _ = ended => {}
-            () = drain.cancelled() => {}
-        }
+        let _ended = ended.await;
     });
     Ok(())
 }

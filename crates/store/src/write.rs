@@ -40,6 +40,10 @@ pub trait Log: Send {
     /// # Errors
     /// [`CommitError::Fatal`]; nothing else ends the appender here.
     async fn maintain(&mut self) -> Result<(), CommitError>;
+
+    /// An orderly end: nothing is committed after this. What an engine keeps beside its database goes into it, so that
+    /// the next start has nothing to read again. Whether that succeeds matters to nobody: what is durable stays so.
+    async fn close(&mut self) {}
 }
 
 /// One item of a batch: something to do, in one workspace.

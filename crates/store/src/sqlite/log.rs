@@ -136,6 +136,16 @@ impl Log for SqliteLog {
     async fn maintain(&mut self) -> Result<(), CommitError> {
         self.maintain_now()
     }
+
+    async fn close(&mut self) {
+        if self.failed.is_some() {
+            return;
+        }
+        // As far as it goes: a reader that is still at work keeps what it needs.
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            warn!(%error, "checkpoint at the end put off");
+        }
+    }
 }
 
 /// Where a statement failed.

@@ -25,6 +25,8 @@ impl Killed {
         }
         // A checkpoint, so that the database itself holds messages, and then a log of some more.
         server.terminate().await?;
+        let log = std::fs::metadata(server.data().join("parlance.db-wal")).map_or(0, |log| log.len());
+        ensure!(log == 0, "an orderly end left a log of {log} bytes");
         let closed = folder.path().join("closed");
         copy_files(server.data(), &closed)?;
         server.restart().await?;
