@@ -62,6 +62,8 @@ const FUZZ_SECONDS_LONG: &str = "60";
 
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
 const TESTS_WITHIN: Duration = Duration::from_secs(2400);
+/// Ten minutes of a flood, and all of a long history scrolled twice.
+const E2E_WITHIN_LONG: Duration = Duration::from_secs(5_400);
 const SANDBOX_WITHIN: Duration = Duration::from_secs(900);
 const WEB_WITHIN: Duration = Duration::from_secs(600);
 
@@ -192,7 +194,10 @@ fn binary_steps(report: &mut Report, options: &Options) {
         web::install(web::folder())?;
         let mut e2e = web::npm(web::folder(), &["run", "e2e"]);
         e2e.env("PARLANCE_BIN", &binary).env("CHROMIUM", chromium);
-        command(&mut e2e, Format::Vitest, TESTS_WITHIN)
+        if options.long {
+            e2e.env("LONG", "1");
+        }
+        command(&mut e2e, Format::Vitest, if options.long { E2E_WITHIN_LONG } else { TESTS_WITHIN })
     });
     report.step("autobahn", || {
         let kosoku = match peers::python() {
