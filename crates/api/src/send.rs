@@ -127,6 +127,7 @@ pub fn draft_with_files(sender: Sender, post: Post) -> Draft {
             username: post.face.username,
             icon_emoji: post.face.icon_emoji,
             icon_url: post.face.icon_url,
+            profile: None,
         }),
         subtype,
         text: post.content.text.unwrap_or_default(),

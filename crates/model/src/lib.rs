@@ -25,7 +25,7 @@ pub use id::{
     AppId, BotId, ChannelId, FileId, IdError, JobId, ScheduledId, SessionId, Topic, TopicId, TopicKind,
     UserId, WorkspaceId,
 };
-pub use message::{Bot, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
+pub use message::{Bot, BotProfile, ClientMsgId, Draft, Message, Reaction, Replies, Subtype};
 pub use node::{Epoch, NodeId, SlotName, TraceId};
 pub use position::{Generation, HeadRead, Micros, Position, Seq, Ts};
 pub use principal::{Credential, CredentialId, Principal, Role, Scopes};

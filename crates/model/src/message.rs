@@ -94,6 +94,17 @@ pub struct Bot {
     pub icon_emoji: Option<String>,
     /// Picture it chose for this message.
     pub icon_url: Option<String>,
+    /// What it was when it wrote; the store fills it in.
+    pub profile: Option<BotProfile>,
+}
+
+/// What a bot was when it wrote a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotProfile {
+    /// Its name.
+    pub name: String,
+    /// When it had last been changed, seconds since 1970.
+    pub updated: i64,
 }
 
 /// One emoji under a message.

@@ -269,7 +269,7 @@ impl Seeder {
         let token = self.token(Credential::Bot, Some(user), Some((bot, app))).await?;
         let app_token = self.token(Credential::App, None, Some((bot, app))).await?;
         let seeded = SeedBot { user_id: user.to_string(), bot_id: bot.to_string(), token };
-        let look = Bot { id: bot, app, username: None, icon_emoji: None, icon_url: None };
+        let look = Bot { id: bot, app, username: None, icon_emoji: None, icon_url: None, profile: None };
         Ok((DemoBot { user, look, seeded }, SeedApp { id: app.to_string(), token: app_token }))
     }
 

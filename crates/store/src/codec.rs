@@ -1,8 +1,8 @@
 //! How enums and small structures stand in rows.
 
 use model::{
-    AppId, Bot, BotId, ChannelId, ChannelKind, Credential, Draft, MessageText, Role, Subtype, Ts, UserId,
-    UserPart, Who,
+    AppId, Bot, BotId, BotProfile, ChannelId, ChannelKind, Credential, Draft, MessageText, Role, Subtype, Ts,
+    UserId, UserPart, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -218,7 +218,7 @@ pub(crate) fn subtype(code: Option<i64>, text: Option<String>) -> Result<Option<
 }
 
 /// How a bot chose to look in one message.
-#[derive(Serialize, Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default, PartialEq)]
 struct Look {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     username: Option<String>,
@@ -226,18 +226,36 @@ struct Look {
     icon_emoji: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     icon_url: Option<String>,
+    /// What the bot was: both or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated: Option<i64>,
+}
+
+impl Look {
+    fn of(bot: &Bot) -> Self {
+        Self {
+            username: bot.username.clone(),
+            icon_emoji: bot.icon_emoji.clone(),
+            icon_url: bot.icon_url.clone(),
+            name: bot.profile.as_ref().map(|profile| profile.name.clone()),
+            updated: bot.profile.as_ref().map(|profile| profile.updated),
+        }
+    }
+
+    fn bot(self, id: BotId, app: AppId) -> Bot {
+        let Self { username, icon_emoji, icon_url, name, updated } = self;
+        let profile = name.zip(updated).map(|(name, updated)| BotProfile { name, updated });
+        Bot { id, app, username, icon_emoji, icon_url, profile }
+    }
 }
 
 /// `bot`, `app` and `look` of a message.
 pub(crate) fn bot_columns(bot: Option<&Bot>) -> (Value, Value, Value) {
     let Some(bot) = bot else { return (Value::Null, Value::Null, Value::Null) };
-    let plain = bot.username.is_none() && bot.icon_emoji.is_none() && bot.icon_url.is_none();
-    let look = Look {
-        username: bot.username.clone(),
-        icon_emoji: bot.icon_emoji.clone(),
-        icon_url: bot.icon_url.clone(),
-    };
-    let look = if plain { None } else { serde_json::to_string(&look).ok() };
+    let look = Look::of(bot);
+    let look = if look == Look::default() { None } else { serde_json::to_string(&look).ok() };
     (bot.id.to_value(), bot.app.to_value(), look.to_value())
 }
 
@@ -252,7 +270,7 @@ pub(crate) fn bot(
         Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "bot look" })?,
         None => Look::default(),
     };
-    Ok(Some(Bot { id, app, username: look.username, icon_emoji: look.icon_emoji, icon_url: look.icon_url }))
+    Ok(Some(look.bot(id, app)))
 }
 
 /// Part of a person, as an event's `n` names it.
@@ -320,15 +338,10 @@ struct ScheduledDraft {
 
 /// A draft for later. `anywhere`: also into public channels that its author is not in.
 pub(crate) fn draft_to_json(draft: &Draft, anywhere: bool) -> Result<String, StoreError> {
-    let look = |bot: &Bot| Look {
-        username: bot.username.clone(),
-        icon_emoji: bot.icon_emoji.clone(),
-        icon_url: bot.icon_url.clone(),
-    };
     let scheduled = ScheduledDraft {
         channel: draft.channel.raw(),
         author: draft.author.raw(),
-        bot: draft.bot.as_ref().map(|bot| (bot.id.raw(), bot.app.raw(), look(bot))),
+        bot: draft.bot.as_ref().map(|bot| (bot.id.raw(), bot.app.raw(), Look::of(bot))),
         bot_message: draft.subtype == Some(Subtype::BotMessage),
         text: draft.text.as_str().to_owned(),
         blocks: draft.blocks.clone(),
@@ -347,13 +360,7 @@ pub(crate) fn draft_to_json(draft: &Draft, anywhere: bool) -> Result<String, Sto
 pub(crate) fn draft_from_json(text: &str) -> Result<(Draft, bool), StoreError> {
     let scheduled: ScheduledDraft =
         serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "scheduled message" })?;
-    let bot = scheduled.bot.map(|(id, app, look)| Bot {
-        id: BotId::from_raw(id),
-        app: AppId::from_raw(app),
-        username: look.username,
-        icon_emoji: look.icon_emoji,
-        icon_url: look.icon_url,
-    });
+    let bot = scheduled.bot.map(|(id, app, look)| look.bot(BotId::from_raw(id), AppId::from_raw(app)));
     let draft = Draft {
         channel: ChannelId::from_raw(scheduled.channel),
         author: UserId::from_raw(scheduled.author),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::{Message, Replies, Subtype, Ts, UserId, WorkspaceId};
 
-use crate::{file::put_file, json::Object};
+use crate::{file::put_file, json::Object, user::put_icons};
 
 /// The user that Slack names as the author of what is left of a deleted message.
 const TOMBSTONE_USER: &str = "USLACKBOT";
@@ -27,7 +27,7 @@ pub fn put_message(object: &mut Object, workspace: WorkspaceId, message: &Messag
     if view.channel {
         object.text("channel", message.channel);
     }
-    put_author(object, message);
+    put_author(object, workspace, message, view.site);
     object.put("text", &text(message)).text("ts", message.ts).text("team", workspace);
     put_thread(object, message);
     // Of what was deleted nothing is shown, whatever the store still has.
@@ -111,7 +111,7 @@ fn put_subtype(object: &mut Object, subtype: Option<&Subtype>) {
     };
 }
 
-fn put_author(object: &mut Object, message: &Message) {
+fn put_author(object: &mut Object, workspace: WorkspaceId, message: &Message, site: &str) {
     match message.subtype {
         Some(Subtype::Tombstone) => {
             object.put("user", TOMBSTONE_USER);
@@ -125,6 +125,19 @@ fn put_author(object: &mut Object, message: &Message) {
     }
     let Some(bot) = &message.bot else { return };
     object.text("bot_id", bot.id).text("app_id", bot.app).text_if("username", bot.username.as_ref());
+    if let Some(profile) = &bot.profile {
+        object.object("bot_profile", |object| {
+            object
+                .text("id", bot.id)
+                .text("app_id", bot.app)
+                .text("user_id", message.author)
+                .put("name", &profile.name)
+                .object("icons", |icons| put_icons(icons, message.author, site))
+                .put("deleted", &false)
+                .put("updated", &profile.updated)
+                .text("team_id", workspace);
+        });
+    }
     if bot.icon_emoji.is_some() || bot.icon_url.is_some() {
         object.object("icons", |icons| {
             icons

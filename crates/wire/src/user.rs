@@ -1,6 +1,6 @@
 //! The user object.
 
-use model::{Pattern, Photo, Role, User, UserKind, WorkspaceId};
+use model::{Pattern, Photo, Role, User, UserId, UserKind, WorkspaceId};
 
 use crate::{dnd, json::Object};
 
@@ -105,9 +105,9 @@ pub fn put_photo(profile: &mut Object, user: &User, site: &str) {
 }
 
 /// Writes the addresses of a bot's icons. No bot has a photo of its own yet.
-pub fn put_icons(icons: &mut Object, bot: &User, site: &str) {
+pub fn put_icons(icons: &mut Object, bot: UserId, site: &str) {
     for edge in Pattern::ICON_EDGES {
-        icons.put(&format!("image_{edge}"), &pattern_address(site, Pattern::of(bot.id), edge));
+        icons.put(&format!("image_{edge}"), &pattern_address(site, Pattern::of(bot), edge));
     }
 }
 

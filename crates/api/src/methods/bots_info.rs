@@ -20,7 +20,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
             .put("updated", &user.updated.div_euclid(1_000_000))
             .text("app_id", app)
             .text("user_id", user.id)
-            .object("icons", |icons| put_icons(icons, &user, cx.site()));
+            .object("icons", |icons| put_icons(icons, user.id, cx.site()));
     });
     Ok(reply)
 }

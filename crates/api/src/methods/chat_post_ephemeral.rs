@@ -60,6 +60,7 @@ pub(super) async fn run(cx: Cx) -> Result<Reply, Failure> {
             username: face.username,
             icon_emoji: face.icon_emoji,
             icon_url: face.icon_url,
+            profile: None,
         }),
         text: content.text.unwrap_or_default(),
         blocks: filled(content.blocks),

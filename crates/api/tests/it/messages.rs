@@ -131,6 +131,14 @@ async fn bots_are_shown_as_they_like_if_they_may() {
     let plain = world.call(&world.bot, "chat.postMessage", args).await;
     assert!(plain["message"]["bot_id"].is_string() && plain["message"]["app_id"].is_string());
     assert_eq!(plain["message"]["user"], json!(world.bot.id.to_string()));
+    // Whoever reads it later learns the same of the bot, also when it was edited.
+    let profile = &plain["message"]["bot_profile"];
+    assert_eq!((&profile["name"], &profile["id"]), (&json!("helper"), &plain["message"]["bot_id"]));
+    assert!(profile["icons"]["image_48"].is_string() && profile["updated"].is_number(), "{profile}");
+    let place = json!({"channel": channel, "ts": plain["ts"], "text": "y"});
+    world.call(&world.bot, "chat.update", place).await;
+    let page = world.call(&world.bob, "conversations.history", json!({"channel": channel})).await;
+    assert_eq!((&page["messages"][0]["text"], &page["messages"][0]["bot_profile"]), (&json!("y"), profile));
     let args = json!({"channel": channel, "text": "x", "username": "Deploys", "icon_emoji": ":rocket:"});
     let dressed = world.call(&world.bot, "chat.postMessage", args.clone()).await;
     assert_eq!(dressed["message"]["subtype"], "bot_message");

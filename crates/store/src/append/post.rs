@@ -1,8 +1,8 @@
 //! Posting, editing and deleting messages.
 
 use model::{
-    ChannelId, ChannelKind, Draft, EventKind, File, Message, MessageText, Parent, Replies, Role, Seq,
-    Subtype, Ts, UserId, Who, WorkspaceId,
+    BotProfile, ChannelId, ChannelKind, Draft, EventKind, File, Message, MessageText, Parent, Replies, Role,
+    Seq, Subtype, Ts, UserId, Who, WorkspaceId,
 };
 
 use super::{Batch, Decided, changes::Replier, channels, files, rights, threads};
@@ -146,10 +146,15 @@ async fn write(
     batch: &mut Batch<'_>,
     workspace: WorkspaceId,
     channel: StoredChannel,
-    draft: Draft,
+    mut draft: Draft,
     parent: Option<StoredMessage>,
     files: Vec<File>,
 ) -> Decided<Message> {
+    if let Some(bot) = &mut draft.bot {
+        let author = batch.user(workspace, draft.author).await?;
+        bot.profile = author
+            .map(|user| BotProfile { name: user.real_name, updated: user.updated.div_euclid(1_000_000) });
+    }
     let topic = channel_topic(workspace, draft.channel);
     let (position, ts) = batch.next(topic).await?;
     let everyone = draft.mentions_everyone

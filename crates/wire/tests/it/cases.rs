@@ -1,10 +1,10 @@
 //! One of everything.
 
 use model::{
-    AppId, Bot, BotId, Channel, ChannelId, ChannelKind, Described, Dnd, Event, EventKind, File, FileId,
-    Generation, Image, Membership, Message, MessageText, Parent, PinChange, Position, Profile, Reaction,
-    ReactionChange, Replies, Role, Seq, Share, Status, Subscription, Subtype, Topic, TopicId, Ts, User,
-    UserId, UserKind, UserPart, Workspace, WorkspaceId,
+    AppId, Bot, BotId, BotProfile, Channel, ChannelId, ChannelKind, Described, Dnd, Event, EventKind, File,
+    FileId, Generation, Image, Membership, Message, MessageText, Parent, PinChange, Position, Profile,
+    Reaction, ReactionChange, Replies, Role, Seq, Share, Status, Subscription, Subtype, Topic, TopicId, Ts,
+    User, UserId, UserKind, UserPart, Workspace, WorkspaceId,
 };
 
 const TEAM: WorkspaceId = WorkspaceId::from_random(1);
@@ -228,6 +228,7 @@ fn bot_message() -> Message {
         username: Some("Deploys".to_owned()),
         icon_emoji: Some(":rocket:".to_owned()),
         icon_url: None,
+        profile: Some(BotProfile { name: "Deploy bot".to_owned(), updated: 1_767_225_600 }),
     };
     Message { subtype: Some(Subtype::BotMessage), bot: Some(bot), ..message() }
 }
