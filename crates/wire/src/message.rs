@@ -130,7 +130,6 @@ fn put_author(object: &mut Object, workspace: WorkspaceId, message: &Message, si
             object
                 .text("id", bot.id)
                 .text("app_id", bot.app)
-                .text("user_id", message.author)
                 .put("name", &profile.name)
                 .object("icons", |icons| put_icons(icons, message.author, site))
                 .put("deleted", &false)

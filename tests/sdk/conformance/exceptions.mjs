@@ -156,8 +156,14 @@ export const sampled = [
   { of: ['api.test'], at: '/args', why: 'an echo of what was sent', sometimes: true },
   { of: ['auth.revoke'], at: '/revoked', why: SAMPLED },
   { of: ['channel_created'], at: '/channel/is_frozen', why: 'in @slack/types' },
-  { of: ['channel_marked'], at: '/has_unreads', why: `${OURS}: a client need not count` },
-  ...['num_mentions', 'num_mentions_display', 'mention_count', 'mention_count_display'].map((it) => ({ of: ['channel_marked'], at: `/${it}`, why: 'what Slack sends its own client' })),
+  // Only channels are marked in every run.
+  ...['channel_marked', 'group_marked', 'im_marked', 'mpim_marked'].flatMap((kind) => {
+    const sometimes = kind !== 'channel_marked';
+    return [
+      { of: [kind], at: '/has_unreads', why: `${OURS}: a client need not count`, sometimes },
+      ...['num_mentions', 'num_mentions_display', 'mention_count', 'mention_count_display'].map((it) => ({ of: [kind], at: `/${it}`, why: 'what Slack sends its own client', sometimes })),
+    ];
+  }),
   { of: ['chat.postMessage'], at: '/message/blocks/[]', why: 'the sample has one kind of block; the types have all' },
   { of: ['chat.postMessage'], at: '/message/metadata/event_payload', why: 'what is in a payload is the sender\'s business' },
   { of: ['conversations.history'], at: '/messages/[]/metadata/event_payload', why: 'as in chat.postMessage' },
