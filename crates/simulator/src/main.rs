@@ -113,6 +113,8 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<Arc<Trace>> {
     let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     // By the process, not by chance: the seed's chance is the same in every process.
     let dir = parent.join(format!("parlance-sim-{}", std::process::id()));
+    // A run that was killed left its own, and had the number of this process.
+    let _ = std::fs::remove_dir_all(&dir);
     let result = simulate_in(&dir, arguments);
     // What is left behind is only in the way.
     let _ = std::fs::remove_dir_all(&dir);
