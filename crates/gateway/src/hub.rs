@@ -466,6 +466,7 @@ impl<S: Sink> Hub<S> {
         if let Some(extra) = &mut session.extra {
             extra.catch_ups.retain(|catch_up| catch_up.topic != at);
         }
+        session.forget(at);
         self.leave_slot(at, slot);
     }
 

@@ -45,6 +45,8 @@ pub enum Kind {
         /// What the session has with these.
         last: Seq,
     },
+    /// Events from before an end of the following, a pull or a reset: nobody has to be told when they are dropped.
+    Past,
 }
 
 /// What waits.
@@ -126,6 +128,15 @@ impl Outbox {
         before - self.bytes
     }
 
+    /// The following of a topic ends or begins anew: what waits of it leads to nowhere that the session stands.
+    pub fn forget(&mut self, past: Index) {
+        for chunk in &mut self.chunks {
+            if matches!(chunk.kind, Kind::Events { topic, .. } if topic == past) {
+                chunk.kind = Kind::Past;
+            }
+        }
+    }
+
     /// Drops what may be lost without a trace. Returns the dropped bytes.
     pub fn shed(&mut self) -> usize {
         self.retain(|kind| kind != Kind::Shed)
@@ -140,6 +151,7 @@ impl Outbox {
                 dropped.push((topic, last));
                 false
             }
+            Kind::Past => false,
             Kind::Keep | Kind::Shed | Kind::State => true,
         });
         (bytes, dropped)
@@ -207,6 +219,18 @@ mod tests {
         pipe.room.set(100);
         assert_eq!(outbox.flush(&pipe), Flushed::Empty);
         assert_eq!((pipe.out.borrow().as_slice(), outbox.bytes()), (b"aaabbbk".as_slice(), 0));
+    }
+
+    #[test]
+    fn what_is_past_is_dropped_without_a_word() {
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::from_static(b"aaa"), events(1, 5));
+        outbox.push(Bytes::from_static(b"bb"), events(2, 6));
+        outbox.forget(1);
+        outbox.push(Bytes::from_static(b"cccc"), events(1, 7));
+        assert_eq!(outbox.shed(), 0);
+        assert_eq!(outbox.drop_events(), (9, vec![(2, Seq::new(6)), (1, Seq::new(7))]));
+        assert_eq!(outbox.bytes(), 0);
     }
 
     #[test]

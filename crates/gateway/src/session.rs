@@ -171,6 +171,13 @@ impl<S: Sink> Session<S> {
         (self.actor.workspace, self.actor.user)
     }
 
+    /// What waits of a topic leads to nowhere any more: see [`Outbox::forget`].
+    pub fn forget(&mut self, topic: Index) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.forget(topic);
+        }
+    }
+
     /// Writes the bytes from `start` on, or keeps what does not fit.
     pub fn send(&mut self, index: Index, bytes: &Bytes, start: usize, kind: Kind, shared: &mut Shared) {
         let all = bytes.get(start..).unwrap_or_default();

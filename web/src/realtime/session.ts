@@ -17,7 +17,7 @@ import type { Wanted } from "../store/rows";
 import { apply } from "./apply";
 import type { Effect, Input } from "./apply";
 import { covers, lowerBound } from "./log";
-import type { Page } from "./log";
+import type { Log, Page } from "./log";
 import { Link } from "./link";
 import type { LinkState } from "./link";
 import { Uploads } from "../files/uploads";
@@ -45,6 +45,8 @@ const ROWS_KEPT_MAX = 600;
 /** A log with more rows than `ROWS_MAX` in memory keeps so many on either side of what the person sees. */
 const ROWS_MAX = 1_000;
 const ROWS_AROUND = 300;
+/** Who scrolls so fast that pages come without a pause waits at so many for what is far away to go: each page costs as much as there are rows. */
+const ROWS_FULL = 2_000;
 /** Replies of a thread that are shown at once. */
 const THREAD_MAX = 4_000;
 /** A snapshot older than this is renewed when the server is reachable, whatever events said since, milliseconds. */
@@ -325,14 +327,14 @@ export class Session {
   loadOlder(key: LogKey): void {
     const log = this.state.get().logs[key];
     const first = log?.rows[0];
-    if (!log?.older || first === undefined || this.busy(key)) return;
+    if (!log?.older || first === undefined || this.busy(key) || this.full(log)) return;
     void this.fetchPage(key, "before", { latest: first.message.ts });
   }
 
   loadNewer(key: LogKey): void {
     const log = this.state.get().logs[key];
     const last = log?.rows[log.rows.length - 1];
-    if (!log?.newer || last === undefined || this.busy(key)) return;
+    if (!log?.newer || last === undefined || this.busy(key) || this.full(log)) return;
     void this.fetchPage(key, "after", { oldest: last.message.ts });
   }
 
@@ -768,6 +770,13 @@ export class Session {
       ({ user }) => this.dispatch({ type: "users", users: [user] }),
       () => this.asked.delete(id),
     );
+  }
+
+  /** Whether a log has to lose rows before it gets more; when it has, the list asks again. */
+  private full(log: Log): boolean {
+    if (log.rows.length < ROWS_FULL) return false;
+    if (!this.trimming) void this.trim();
+    return true;
   }
 
   private busy(key: LogKey): boolean {

@@ -219,6 +219,9 @@ impl<S: Sink> Hub<S> {
     fn go_on_from(&mut self, index: Index, at: Index, from: Position) {
         let Some(view) = self.topics.get(at) else { return };
         let live = from.seq >= view.started() && from.generation == view.generation();
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.forget(at);
+        }
         if let Some(follower) = self.follower_mut(index, at) {
             follower.sent = from.seq;
             follower.mode = if live { Mode::Live } else { Mode::Catching };
@@ -245,6 +248,10 @@ impl<S: Sink> Hub<S> {
             });
         if pulls {
             return;
+        }
+        // What waits of it comes again with the pages.
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.forget(at);
         }
         let Some(follower) = self.follower_mut(index, at) else { return };
         let floor = follower.sent;

@@ -78,8 +78,7 @@ impl<S: Sink> Hub<S> {
             let Some(head) = self.topics.get(at).map(|view| (view.topic().id, view.position())) else {
                 continue;
             };
-            // Only what leads to where the follower stands is missed: not what belongs to an earlier stay in
-            // the channel, or comes before what a pull brought.
+            // Only what leads to where the follower stands is missed.
             if let Some(follower) = self.follower_mut(index, at)
                 && follower.mode == Mode::Live
                 && follower.sent == last

@@ -215,9 +215,12 @@ impl Client {
                 prop_assert!(self.positions.remove(&id(frame)).is_some(), "_gone of {}", id(frame));
             }
             Some("_head") => {
-                let seq = self.positions[&id(frame)];
-                prop_assert!(frame["s"].as_u64().unwrap() >= seq);
-                self.pulls.push((id(frame), seq));
+                let (seq, head) = (self.positions[&id(frame)], frame["s"].as_u64().unwrap());
+                prop_assert!(head >= seq);
+                // Who has everything has nothing to ask for.
+                if head > seq {
+                    self.pulls.push((id(frame), seq));
+                }
             }
             Some("_skip") => self.next(id(frame), frame["s"].as_u64().unwrap(), store)?,
             Some("x") => self.next(id(&frame["_p"]), frame["_p"]["s"].as_u64().unwrap(), store)?,
