@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::{CredentialId, Epoch, Head, NodeId, Position, Seq, Topic, TraceId, WriteTimes};
-use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_DEFAULT};
+use rpc::{Admin, Call, EventRecord, Reply, call::TIMEOUT_ON_THE_WAY};
 use store::{Changed, Sweep};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -158,7 +158,7 @@ impl Publisher {
             caller: self.node.clone(),
             epoch: Epoch::default(),
             trace: TraceId::default(),
-            timeout: TIMEOUT_DEFAULT,
+            timeout: TIMEOUT_ON_THE_WAY,
         }
     }
 }

@@ -13,7 +13,9 @@ use std::{
 };
 
 use model::{Epoch, Head, NodeId, Position, SlotName, Topic, TraceId};
-use rpc::{Call, CallError, Delivery, Directory, Gateway, Refusal, Reply, SignalKind};
+use rpc::{
+    Call, CallError, Delivery, Directory, Gateway, Refusal, Reply, SignalKind, call::TIMEOUT_ON_THE_WAY,
+};
 use tokio::{sync::Notify, time::Instant};
 use tracing::{info, warn};
 
@@ -50,7 +52,7 @@ impl Default for LinkConfig {
             ephemerals_max: 1_024,
             batch_deliveries_max: 256,
             batch_bytes_max: 256 << 10,
-            timeout: Duration::from_secs(2),
+            timeout: TIMEOUT_ON_THE_WAY,
             retry_min: Duration::from_millis(10),
             retry_max: Duration::from_secs(1),
             gone_after: Duration::from_secs(60),

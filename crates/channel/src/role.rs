@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use cluster::{Ring, RingWatch};
 use model::{NodeId, SlotName};
-use rpc::{ChannelServer, Directory, Gateway, Web};
+use rpc::{ChannelServer, Directory, Gateway, Web, call::TIMEOUT_ON_THE_WAY};
 use runtime::{Clock, OnEnd, Tasks};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -35,7 +35,7 @@ pub struct Config {
     pub hole_wait: Duration,
     /// Holes that are read at the same time. Default 4.
     pub readers: usize,
-    /// How long `web` may take for an answer. Default 2 s.
+    /// How long `web` may take for an answer. Default 1 s.
     pub web_timeout: Duration,
     /// Pause after a failed or fruitless call to `web`; doubles up to [`Config::retry_max`]. Default 20 ms.
     pub retry_min: Duration,
@@ -58,7 +58,7 @@ impl Default for Config {
             ring_wait: Duration::from_millis(500),
             hole_wait: Duration::from_millis(20),
             readers: 4,
-            web_timeout: Duration::from_secs(2),
+            web_timeout: TIMEOUT_ON_THE_WAY,
             retry_min: Duration::from_millis(20),
             retry_max: Duration::from_millis(500),
             idle_after: Duration::from_secs(60),

@@ -22,7 +22,7 @@ use cluster::{Ring, RingWatch};
 use model::{NodeId, TraceId};
 use rpc::{
     AdoptedSocket, BootError, Call, CallError, ChannelServer, Directory, EventsRequest, GatewayJourney,
-    Presence, Protocol, Signal, Web,
+    Presence, Protocol, Signal, Web, call::TIMEOUT_ON_THE_WAY,
 };
 use runtime::Clock;
 use tokio::{
@@ -263,6 +263,11 @@ impl Shell {
         Call { caller: self.node.clone(), epoch: self.ring.borrow().epoch(), trace, timeout: CALL_TIMEOUT }
     }
 
+    /// The header of a call that reads what a topic or a session misses.
+    fn read_call(&self) -> Call {
+        Call { timeout: TIMEOUT_ON_THE_WAY, ..self.call() }
+    }
+
     fn take(self: &Rc<Self>, command: Command) {
         match command {
             Command::Adopt(socket) => self.adopt(*socket),
@@ -403,7 +408,7 @@ impl Shell {
         match ask {
             Ask::Read { key, nonce, request } => {
                 spawn_local(async move {
-                    let result = shell.web.events(&shell.call(), request).await;
+                    let result = shell.web.events(&shell.read_call(), request).await;
                     shell.with_work(|hub| hub.page(key, nonce, result));
                 });
             }
@@ -456,7 +461,7 @@ impl Shell {
         if tries > 0 {
             sleep(back_off(tries, READ_WAIT_MIN, READ_WAIT_MAX)).await;
         }
-        let result = self.web.events(&self.call(), request).await;
+        let result = self.web.events(&self.read_call(), request).await;
         if let Err(error) = &result {
             debug!(topic = %request.topic, %error, "reading a hole failed");
         }

@@ -7,6 +7,10 @@ use model::{Epoch, NodeId, Seq, TraceId};
 /// How long a caller waits unless it has a reason to choose otherwise.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
+/// How long a call waits that is on a committed event's way to the sockets. An answer that a broken network has lost is not
+/// waited for longer, so that two seconds after the repair everybody has everything (I8); every such call may be repeated.
+pub const TIMEOUT_ON_THE_WAY: Duration = Duration::from_secs(1);
+
 /// Carried by every call between roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
