@@ -5,7 +5,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `fanout`, `posts`, `mix`, `slow`, `idle`, `storm` | the scenarios |
+//! | `fanout`, `posts`, `mix`, `slow`, `hour`, `idle`, `storm` | the scenarios |
 //! | `run`, `rounds` | one measurement of fan-out, and many of them |
 //! | `crowd` | many people, before anything is measured |
 //! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
@@ -21,6 +21,7 @@ mod disk;
 mod fanout;
 mod fleet;
 mod frames;
+mod hour;
 mod http;
 mod idle;
 mod limit;
@@ -54,6 +55,8 @@ pub enum Scenario {
     Mix(mix::Mix),
     /// Some sessions do not read what they are sent: what the others notice, and what each costs
     Slow(slow::Slow),
+    /// Scheduled messages that fall due in one second, in many channels, while people read
+    Hour(hour::Hour),
     /// What a session costs that says and hears nothing
     Idle(idle::Idle),
     /// The server is killed, and every session comes back at once
@@ -77,6 +80,7 @@ impl Scenario {
             Self::Posts(posts) => posts.run(),
             Self::Mix(mix) => mix.run(),
             Self::Slow(slow) => slow.run(),
+            Self::Hour(hour) => hour.run(),
             Self::Idle(idle) => idle.run(),
             Self::Storm(storm) => storm.run(),
             Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Report::default()),
