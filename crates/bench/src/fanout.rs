@@ -4,6 +4,8 @@
 //! another. Speed is frames delivered per second of the server's CPU time; the ratio is to the mean of the two limits.
 //! A round whose two limits differ by more than a quarter is dropped: somebody else was on the machine.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, ensure};
 
 use crate::{
@@ -42,6 +44,9 @@ pub struct Fanout {
     /// Bytes of each message's text
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(16..=4_000))]
     bytes: u32,
+    /// The gateway without an API and a store, measured in the same rounds: the example `fanout` of its crate, built
+    #[arg(long, value_name = "PROGRAM")]
+    gateway: Option<PathBuf>,
     /// What others fan out with, measured in the same rounds; needs Node.js 20 with npm. May be repeated
     #[arg(long, value_enum)]
     peer: Vec<Peer>,
@@ -71,20 +76,22 @@ impl Fanout {
         let mut ours = Ours::open(&server, people, self)?;
         // How long the server's frames are, so that the others' are as long.
         let mut frame = ours.measure(self)?.frame;
-        let mut rounds = Rounds::new(&self.peer)?;
+        let mut others: Vec<Kind> = self.gateway.iter().cloned().map(Kind::Gateway).collect();
+        others.extend(self.peer.iter().copied().map(Kind::Peer));
+        let mut rounds = Rounds::new(&others)?;
         for number in 1..=self.rounds {
-            let before = self.plain(Kind::Limit, people, frame, theirs)?;
+            let before = self.plain(&Kind::Limit, people, frame, theirs)?;
             let measured = ours.measure(self)?;
             frame = measured.frame;
-            let mut limits = vec![before, self.plain(Kind::Limit, people, frame, theirs)?];
-            let mut peers = Vec::new();
-            for peer in &self.peer {
-                peers.push(self.plain(Kind::Peer(*peer), people, frame, theirs)?);
-                limits.push(self.plain(Kind::Limit, people, frame, theirs)?);
+            let mut limits = vec![before, self.plain(&Kind::Limit, people, frame, theirs)?];
+            let mut beside = Vec::new();
+            for other in &others {
+                beside.push(self.plain(other, people, frame, theirs)?);
+                limits.push(self.plain(&Kind::Limit, people, frame, theirs)?);
             }
-            rounds.add(number, &measured, &limits, &peers)?;
+            rounds.add(number, &measured, &limits, &beside)?;
         }
-        let mut report = rounds.report(&self.peer)?;
+        let mut report = rounds.report(&others)?;
         report.figures.push(Figure::once("bytes of a frame's text", "B", frame));
         let pulled = rounded(ours.fleet.seen.pulled);
         report.figures.push(Figure::once("sessions that were told to pull", "", pulled));
@@ -95,7 +102,7 @@ impl Fanout {
     }
 
     /// The same with a server that only fans out.
-    fn plain(&self, kind: Kind, people: usize, frame: f64, core: Option<usize>) -> Result<Measured> {
+    fn plain(&self, kind: &Kind, people: usize, frame: f64, core: Option<usize>) -> Result<Measured> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

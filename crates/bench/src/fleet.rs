@@ -301,6 +301,21 @@ impl Fleet {
         Ok(count == buffer.len())
     }
 
+    /// Takes whole frames that came together with the handshakes. Else they wait for what comes next.
+    ///
+    /// # Errors
+    /// As [`Fleet::turn`].
+    pub(crate) fn take_early(&mut self, sends: &Sends) -> Result<()> {
+        for number in 0..self.sessions.len() {
+            let session = self.sessions.get_mut(number).context("no such session")?;
+            let mut early = std::mem::take(&mut session.pending);
+            let used = self.frames(number, &early, Instant::now(), sends)?;
+            early.drain(..used);
+            self.keep(number, early);
+        }
+        Ok(())
+    }
+
     fn keep(&mut self, number: usize, pending: Vec<u8>) {
         if let Some(session) = self.sessions.get_mut(number) {
             session.pending = pending;

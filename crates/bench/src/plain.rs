@@ -1,11 +1,13 @@
-//! Servers that fan-out is compared with: they write what one socket says to all others, and know no store, order or
-//! history. The limit is one of ours and writes bytes that it made beforehand; peers are what others use.
+//! Servers that only fan out: they write what one socket says to all others, without an API or a store. The limit is one of
+//! ours that knows no sessions either and writes bytes that it made beforehand; the gateway is the real one with faked ports;
+//! peers are what others use.
 //!
 //! Each is a process of its own on the core that the measured server has in its turn.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    path::PathBuf,
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -24,38 +26,60 @@ use crate::{
 const GREETED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Which server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `crate::limit`
     Limit,
+    /// The real gateway, by this program, which is an example of its crate. Its sockets speak RTM.
+    Gateway(PathBuf),
     /// Somebody else's.
     Peer(Peer),
 }
 
 impl Kind {
+    /// What figures call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Gateway(_) => "gateway alone",
+            Self::Peer(peer) => peer.name(),
+        }
+    }
+
     /// The path of a session's socket.
-    fn path(self) -> &'static str {
+    fn path(&self) -> &'static str {
         match self {
             Self::Peer(Peer::SocketIo) => "socket.io/?EIO=4&transport=websocket",
-            Self::Limit | Self::Peer(Peer::Uws) => "",
+            Self::Limit | Self::Gateway(_) | Self::Peer(Peer::Uws) => "",
         }
     }
 
     /// What the text of each message begins with. Other texts are the server's own.
-    fn prefix(self) -> &'static [u8] {
+    fn prefix(&self) -> &'static [u8] {
         match self {
             // Engine.IO's type "message", Socket.IO's type "event".
             Self::Peer(Peer::SocketIo) => b"42",
-            Self::Limit | Self::Peer(Peer::Uws) => b"",
+            Self::Limit | Self::Gateway(_) | Self::Peer(Peer::Uws) => b"x",
+        }
+    }
+
+    /// Texts of its own that each session gets before it gets messages.
+    fn greetings(&self) -> u64 {
+        match self {
+            Self::Limit | Self::Peer(Peer::Uws) => 0,
+            // RTM's "hello".
+            Self::Gateway(_) => 1,
+            // Engine.IO's "open" and Socket.IO's "connect".
+            Self::Peer(Peer::SocketIo) => 2,
         }
     }
 
     /// What the publisher writes for one message that comes to a session as a text of so many bytes.
-    fn message(self, bytes: usize) -> Vec<u8> {
+    fn message(&self, bytes: usize) -> Vec<u8> {
         match self {
             // The limit's frame is made: a byte asks for one.
             Self::Limit => b"x".to_vec(),
-            Self::Peer(Peer::Uws) => frames::masked(1, &vec![b'x'; bytes]),
+            Self::Gateway(_) | Self::Peer(Peer::Uws) => frames::masked(1, &vec![b'x'; bytes]),
             Self::Peer(Peer::SocketIo) => {
                 let around = r#"42["m",""]"#.len();
                 let text = format!(r#"42["m","{}"]"#, "x".repeat(bytes.saturating_sub(around)));
@@ -79,27 +103,31 @@ impl Plain {
     ///
     /// # Errors
     /// When it cannot be started; with what it said, if it said anything.
-    pub(crate) fn start(kind: Kind, bytes: usize, core: Option<usize>) -> Result<Self> {
+    pub(crate) fn start(kind: &Kind, bytes: usize, core: Option<usize>) -> Result<Self> {
         let mut command = match kind {
             Kind::Limit => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.args(["bench", "limit-server", &bytes.to_string()]);
                 command
             }
+            Kind::Gateway(program) => {
+                let mut command = Command::new(program);
+                command.args(["127.0.0.1:0", "rtm", "1"]);
+                command
+            }
             Kind::Peer(peer) => peer.command()?,
         };
-        let mut process = pinned(&mut command, core)?;
+        let mut process =
+            pinned(&mut command, core).with_context(|| format!("{}: {command:?}", kind.name()))?;
         let mut line = String::new();
         let stdout = process.stdout.take().context("stdout")?;
         BufReader::new(stdout).read_line(&mut line)?;
         let address = line.trim().to_owned();
         if !address.starts_with("127.0.0.1:") {
-            bail!(
-                "{kind:?} did not start: {}",
-                if address.is_empty() { "it said nothing" } else { &address }
-            );
+            let said = if address.is_empty() { "it said nothing" } else { &address };
+            bail!("{} did not start: {said}", kind.name());
         }
-        Ok(Self { kind, bytes, process, address })
+        Ok(Self { kind: kind.clone(), bytes, process, address })
     }
 
     /// What it used so far.
@@ -122,17 +150,14 @@ impl Plain {
             if self.kind == Kind::Peer(Peer::SocketIo) {
                 // Socket.IO's "connect" to the namespace that everybody is in.
                 fleet.say_text(number, "40")?;
-                fleet.turn(Duration::ZERO, &Sends::default())?;
             }
         }
-        if self.kind == Kind::Peer(Peer::SocketIo) {
-            // Engine.IO's "open" and Socket.IO's "connect", to each.
-            let until = Instant::now() + GREETED_WITHIN;
-            let due = 2 * u64::try_from(people)?;
-            while fleet.seen.signals < due {
-                ensure!(Instant::now() < until, "{} of {due} greetings came", fleet.seen.signals);
-                fleet.turn(Duration::from_millis(50), &Sends::default())?;
-            }
+        fleet.take_early(&Sends::default())?;
+        let due = self.kind.greetings() * u64::try_from(people)?;
+        let until = Instant::now() + GREETED_WITHIN;
+        while fleet.seen.signals < due {
+            ensure!(Instant::now() < until, "{} of {due} greetings came", fleet.seen.signals);
+            fleet.turn(Duration::from_millis(50), &Sends::default())?;
         }
         Ok(fleet)
     }
@@ -142,7 +167,7 @@ impl Plain {
     /// # Errors
     /// When it is refused.
     pub(crate) fn publisher(&self) -> Result<Publisher> {
-        let mut stream = match self.kind {
+        let stream = match self.kind {
             Kind::Limit => {
                 let mut stream = TcpStream::connect(&self.address)?;
                 stream.set_nodelay(true)?;
@@ -151,7 +176,7 @@ impl Plain {
                 heard(&mut stream, b"\r\n\r\n")?;
                 stream
             }
-            Kind::Peer(Peer::Uws) => upgraded(&format!("ws://{}/pub", self.address))?.0,
+            Kind::Gateway(_) | Kind::Peer(Peer::Uws) => upgraded(&format!("ws://{}/pub", self.address))?.0,
             Kind::Peer(Peer::SocketIo) => {
                 let (mut stream, _) = upgraded(&format!("ws://{}/{}", self.address, self.kind.path()))?;
                 stream.write_all(&frames::masked(1, b"40"))?;
@@ -159,7 +184,6 @@ impl Plain {
                 stream
             }
         };
-        stream.flush()?;
         Ok(Publisher { stream, message: self.kind.message(self.bytes) })
     }
 }
@@ -206,7 +230,8 @@ mod tests {
 
     #[test]
     fn each_peer_is_given_texts_of_the_length_that_is_measured() {
-        for kind in [Kind::Peer(Peer::Uws), Kind::Peer(Peer::SocketIo)] {
+        let gateway = Kind::Gateway(PathBuf::new());
+        for kind in [gateway, Kind::Peer(Peer::Uws), Kind::Peer(Peer::SocketIo)] {
             let message = kind.message(300);
             // Two bytes and two of length, four of the mask, which is zero.
             assert_eq!(message.len(), 308, "{kind:?}");

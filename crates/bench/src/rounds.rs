@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 
 use crate::{
-    peers::Peer,
-    report::{Figure, Report, progress, rounded},
+    plain::Kind,
+    report::{Figure, Report, millis, progress, rounded},
     run::Measured,
 };
 
@@ -21,40 +21,58 @@ struct Series {
     ratios: Vec<f64>,
 }
 
+impl Series {
+    fn figure(&self, name: &str) -> Figure {
+        Figure::of(name, "1/s", &self.speeds, &self.ratios)
+    }
+
+    /// Compared with somebody else by what both are of their limits.
+    fn beside(&self, name: &str, other: &Kind, theirs: &Self) -> Figure {
+        let ratios: Vec<f64> =
+            self.ratios.iter().zip(&theirs.ratios).map(|(ours, theirs)| ours / theirs).collect();
+        Figure::of(format!("{name} beside {}", other.name()), "1/s", &self.speeds, &ratios)
+    }
+}
+
 /// What the rounds found that count.
 #[derive(Debug)]
 pub(crate) struct Rounds {
     ours: Series,
     limits: Vec<f64>,
     messages: Vec<f64>,
-    peers: Vec<Series>,
+    others: Vec<Series>,
     dropped: u32,
+    /// The 99th percentile of latency, milliseconds, and to that of the round's limits.
+    tails: Vec<f64>,
+    tail_ratios: Vec<f64>,
     latency: Histogram<u64>,
     limit_latency: Histogram<u64>,
 }
 
 impl Rounds {
     /// None yet.
-    pub(crate) fn new(peers: &[Peer]) -> Result<Self> {
+    pub(crate) fn new(others: &[Kind]) -> Result<Self> {
         Ok(Self {
             ours: Series::default(),
             limits: Vec::new(),
             messages: Vec::new(),
-            peers: peers.iter().map(|_| Series::default()).collect(),
+            others: others.iter().map(|_| Series::default()).collect(),
             dropped: 0,
+            tails: Vec::new(),
+            tail_ratios: Vec::new(),
             latency: Histogram::new(3)?,
             limit_latency: Histogram::new(3)?,
         })
     }
 
-    /// Adds a round, of which `limits` were measured before, between and after the server and the peers; drops it when
+    /// Adds a round, of which `limits` were measured before, between and after the server and the others; drops it when
     /// somebody else was on the machine.
     pub(crate) fn add(
         &mut self,
         number: u32,
         ours: &Measured,
         limits: &[Measured],
-        peers: &[Measured],
+        others: &[Measured],
     ) -> Result<()> {
         let speeds: Vec<f64> = limits.iter().map(|limit| limit.per_cpu).collect();
         let mut means = speeds.windows(2).filter_map(|pair| match pair {
@@ -78,14 +96,17 @@ impl Rounds {
         self.ours.ratios.push(ours.per_cpu / mean);
         self.limits.push(mean);
         self.messages.push(ours.messages);
-        for ((series, peer), mean) in self.peers.iter_mut().zip(peers).zip(means) {
-            series.speeds.push(peer.per_cpu);
-            series.ratios.push(peer.per_cpu / mean);
+        for ((series, other), mean) in self.others.iter_mut().zip(others).zip(means) {
+            series.speeds.push(other.per_cpu);
+            series.ratios.push(other.per_cpu / mean);
         }
         self.latency.add(&ours.latency)?;
-        for limit in limits {
-            self.limit_latency.add(&limit.latency)?;
-        }
+        let mut of_limits = Histogram::new(3)?;
+        limits.iter().try_for_each(|limit| of_limits.add(&limit.latency))?;
+        self.limit_latency.add(&of_limits)?;
+        let tail = millis(&ours.latency, 99.0);
+        self.tails.push(tail);
+        self.tail_ratios.push(tail / millis(&of_limits, 99.0));
         Ok(())
     }
 
@@ -93,26 +114,25 @@ impl Rounds {
     ///
     /// # Errors
     /// When no round counts.
-    pub(crate) fn report(&self, peers: &[Peer]) -> Result<Report> {
+    pub(crate) fn report(&self, others: &[Kind]) -> Result<Report> {
         ensure!(!self.limits.is_empty(), "every round was dropped: the machine is too busy");
-        let Series { speeds, ratios } = &self.ours;
         let mut figures = vec![
-            Figure::of("frames per server CPU second, full path", "1/s", speeds, ratios),
+            self.ours.figure("frames per server CPU second, full path"),
             Figure::of("frames per CPU second, limit", "1/s", &self.limits, &[]),
         ];
-        for (peer, series) in peers.iter().zip(&self.peers) {
-            let name = peer.name();
-            let beside: Vec<f64> =
-                ratios.iter().zip(&series.ratios).map(|(ours, theirs)| ours / theirs).collect();
-            figures.push(Figure::of(
-                format!("frames per CPU second, {name}"),
-                "1/s",
-                &series.speeds,
-                &series.ratios,
-            ));
-            figures.push(Figure::of(format!("full path beside {name}"), "1/s", speeds, &beside));
+        let named: Vec<(&Kind, &Series)> = others.iter().zip(&self.others).collect();
+        for (kind, series) in &named {
+            figures.push(series.figure(&format!("frames per CPU second, {}", kind.name())));
+        }
+        for (peer, theirs) in named.iter().filter(|(kind, _)| matches!(kind, Kind::Peer(_))) {
+            figures.push(self.ours.beside("full path", peer, theirs));
+            for (gateway, series) in named.iter().filter(|(kind, _)| matches!(kind, Kind::Gateway(_))) {
+                figures.push(series.beside(gateway.name(), peer, theirs));
+            }
         }
         figures.push(Figure::of("messages per second", "1/s", &self.messages, &[]));
+        let (tails, ratios) = (&self.tails, &self.tail_ratios);
+        figures.push(Figure::of("due → at a session, p99, to the limit", "ms", tails, ratios));
         figures.push(Figure::once("rounds dropped", "", rounded(self.dropped.into())));
         let mut report = Report::new(figures);
         report.latency("due → at a session", &self.latency);
@@ -132,7 +152,7 @@ fn are_apart(limits: &[f64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::Seen;
+    use crate::{fleet::Seen, peers::Peer};
 
     fn measured(per_cpu: f64) -> Measured {
         let mut latency = Histogram::new(3).unwrap();
@@ -142,15 +162,18 @@ mod tests {
 
     #[test]
     fn each_server_is_compared_with_the_limits_beside_it() {
-        let peers = [Peer::Uws];
-        let mut rounds = Rounds::new(&peers).unwrap();
-        let limits = [measured(100.0), measured(120.0), measured(100.0)];
-        rounds.add(1, &measured(66.0), &limits, &[measured(55.0)]).unwrap();
-        let report = rounds.report(&peers).unwrap();
+        let others = [Kind::Gateway("a program".into()), Kind::Peer(Peer::Uws)];
+        let mut rounds = Rounds::new(&others).unwrap();
+        let limits = [100.0, 120.0, 100.0, 120.0].map(measured);
+        rounds.add(1, &measured(66.0), &limits, &[measured(110.0), measured(55.0)]).unwrap();
+        let report = rounds.report(&others).unwrap();
         let ratio = |name: &str| report.figures.iter().find(|figure| figure.figure == name).unwrap().ratio;
         assert_eq!(ratio("frames per server CPU second, full path"), Some(0.6));
+        assert_eq!(ratio("frames per CPU second, gateway alone"), Some(1.0));
         assert_eq!(ratio("frames per CPU second, uWebSockets.js"), Some(0.5));
         assert_eq!(ratio("full path beside uWebSockets.js"), Some(1.2));
+        assert_eq!(ratio("gateway alone beside uWebSockets.js"), Some(2.0));
+        assert_eq!(ratio("due → at a session, p99, to the limit"), Some(1.0));
     }
 
     #[test]

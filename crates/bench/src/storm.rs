@@ -139,7 +139,7 @@ fn part_comes_back(
 
 /// CPU seconds of the baseline's server for one connection.
 fn accepted(people: usize, core: Option<usize>) -> Result<f64> {
-    let limit = Plain::start(Kind::Limit, 1, core)?;
+    let limit = Plain::start(&Kind::Limit, 1, core)?;
     let before = limit.usage()?;
     let _fleet = limit.connect(people)?;
     let cpu = (limit.usage()?.cpu - before.cpu).as_secs_f64();

@@ -222,3 +222,104 @@ fn number_at(text: &[u8], at: usize) -> Option<u64> {
     }
     number
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::fleet::Seen;
+
+    /// A fleet of one session that has everything up to seq 10 of `C1`, and the server's end of its socket.
+    fn one() -> (Fleet, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            heard(&mut stream, b"\r\n\r\n");
+            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").unwrap();
+            stream
+        });
+        let mut fleet = Fleet::new("C1").unwrap();
+        fleet.open(&format!("ws://{address}/"), Some((1, 10))).unwrap();
+        let mut server = server.join().unwrap();
+        heard(&mut server, b"resume");
+        (fleet, server)
+    }
+
+    fn heard(stream: &mut TcpStream, what: &[u8]) {
+        let mut all = Vec::new();
+        while memchr::memmem::find(&all, what).is_none() {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            all.extend(byte);
+        }
+    }
+
+    fn say(server: &mut TcpStream, text: &str) {
+        server.write_all(&frames::unmasked(text.as_bytes())).unwrap();
+    }
+
+    fn message(text: &str, seq: u64) -> String {
+        format!(r#"{{"type":"message","text":"{text}","_p":{{"t":"C1","g":1,"s":{seq}}}}}"#)
+    }
+
+    fn turn_until(fleet: &mut Fleet, sends: &Sends, done: impl Fn(&Seen) -> bool) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while !done(&fleet.seen) {
+            assert!(Instant::now() < until, "{:?}", fleet.seen);
+            fleet.turn(Duration::from_millis(50), sends).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_comes_twice_or_not_at_all_is_counted() {
+        let (mut fleet, mut server) = one();
+        let mut sends = Sends::default();
+        let text = sends.next(Instant::now(), 40);
+        for seq in [11, 12, 12, 14] {
+            say(&mut server, &message(&text, seq));
+        }
+        turn_until(&mut fleet, &sends, |seen| seen.frames == 4);
+        assert_eq!((fleet.seen.delivered, fleet.seen.repeated, fleet.seen.missed), (3, 1, 1));
+    }
+
+    #[test]
+    fn a_slow_session_reads_when_it_is_told_to_and_its_latency_is_nobodys() {
+        let (mut fleet, mut server) = one();
+        let mut sends = Sends::default();
+        let text = sends.next(Instant::now(), 40);
+        fleet.slow_down(0).unwrap();
+        say(&mut server, &message(&text, 11));
+        fleet.turn(Duration::from_millis(50), &sends).unwrap();
+        assert_eq!(fleet.seen.delivered, 0);
+        // What was written on this machine is there to be read.
+        fleet.sip(0, 1 << 16, &sends).unwrap();
+        assert_eq!((fleet.seen.delivered, fleet.seen.delivered_slowly, fleet.latency.len()), (1, 1, 0));
+        say(&mut server, &message(&text, 12));
+        fleet.wake(0).unwrap();
+        turn_until(&mut fleet, &sends, |seen| seen.delivered == 2);
+        assert_eq!((fleet.seen.delivered_slowly, fleet.latency.len()), (1, 1));
+    }
+
+    #[test]
+    fn who_is_told_of_a_head_pulls_and_takes_the_pages() {
+        let (mut fleet, mut server) = one();
+        let mut sends = Sends::default();
+        let texts = [sends.next(Instant::now(), 40), sends.next(Instant::now(), 40)];
+        say(&mut server, r#"{"type":"_head","t":"C1","g":1,"s":12}"#);
+        turn_until(&mut fleet, &sends, |seen| seen.pulled == 1);
+        heard(&mut server, b"pull");
+        let [first, second] = [message(&texts[0], 11), message(&texts[1], 12)];
+        say(&mut server, &format!(r#"{{"type":"_page","t":"C1","events":[{first},{second}],"to":12}}"#));
+        say(&mut server, r#"{"type":"_live","t":"C1","s":12}"#);
+        turn_until(&mut fleet, &sends, |seen| seen.delivered == 2);
+        assert_eq!((fleet.seen.missed, fleet.seen.repeated), (0, 0));
+        turn_until(&mut fleet, &sends, |seen| seen.frames == 3);
+        assert_eq!(fleet.live(), 1);
+    }
+}
