@@ -5,7 +5,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `fanout`, `posts`, `mix`, `slow`, `hour`, `idle`, `storm` | the scenarios |
+//! | `fanout`, `posts`, `mix`, `slow`, `hour`, `idle`, `topics`, `storm` | the scenarios |
 //! | `run`, `rounds` | one measurement of fan-out, and many of them |
 //! | `crowd` | many people, before anything is measured |
 //! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
@@ -39,6 +39,7 @@ mod sends;
 mod server;
 mod slow;
 mod storm;
+mod topics;
 
 use clap::Subcommand;
 
@@ -59,6 +60,8 @@ pub enum Scenario {
     Hour(hour::Hour),
     /// What a session costs that says and hears nothing
     Idle(idle::Idle),
+    /// What a topic costs that was used once, and in which nothing happens, in the whole server
+    Topics(topics::Topics),
     /// The server is killed, and every session comes back at once
     Storm(storm::Storm),
     /// The server of the baseline, which scenarios start by themselves
@@ -82,6 +85,7 @@ impl Scenario {
             Self::Slow(slow) => slow.run(),
             Self::Hour(hour) => hour.run(),
             Self::Idle(idle) => idle.run(),
+            Self::Topics(topics) => topics.run(),
             Self::Storm(storm) => storm.run(),
             Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Report::default()),
         }
