@@ -215,11 +215,12 @@ pub(crate) fn upgraded(url: &str) -> Result<(std::net::TcpStream, Vec<u8>)> {
     let mut stream = std::net::TcpStream::connect(host).with_context(|| host.to_owned())?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(OPEN_WITHIN))?;
-    write!(
-        stream,
+    let request = format!(
         "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
-    )?;
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    );
+    // At once: the servers that only fan out read a request by one read.
+    stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     let end = loop {
         if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {

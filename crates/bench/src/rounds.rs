@@ -65,6 +65,11 @@ impl Rounds {
         })
     }
 
+    /// How many count.
+    pub(crate) fn kept(&self) -> usize {
+        self.limits.len()
+    }
+
     /// Adds a round, of which `limits` were measured before, between and after the server and the others; drops it when
     /// somebody else was on the machine.
     pub(crate) fn add(
@@ -182,6 +187,7 @@ mod tests {
         assert!(are_apart(&[100.0, 74.0]) && are_apart(&[74.0, 100.0]));
         let mut rounds = Rounds::new(&[]).unwrap();
         rounds.add(1, &measured(50.0), &[measured(100.0), measured(70.0)], &[]).unwrap();
+        assert_eq!(rounds.kept(), 0);
         assert!(rounds.report(&[]).is_err(), "the only round was dropped");
     }
 }
