@@ -117,6 +117,8 @@ fn latency_picture(lines: &[Line]) -> Result<String> {
 fn rounds_picture(lines: &[Line]) -> Result<String> {
     let (_, right) = range(lines, |point| point.0);
     let (_, high) = range(lines, |point| point.1);
+    // Two fifths of the width, where no line goes.
+    let names = right * 0.67;
     let mut picture = String::new();
     {
         let area = SVGBackend::with_string(&mut picture, SIZE).into_drawing_area();
@@ -125,12 +127,15 @@ fn rounds_picture(lines: &[Line]) -> Result<String> {
             .margin(16)
             .x_label_area_size(44)
             .y_label_area_size(64)
-            .build_cartesian_2d(0.5..right + 0.5, 0.0..high * 1.25)?;
+            .build_cartesian_2d(0.5..right + 0.5 + names, 0.0..high * 1.1)?;
         chart
             .configure_mesh()
             .max_light_lines(0)
             .x_desc("round")
-            .x_label_formatter(&|round| if round.fract() == 0.0 { shown(*round) } else { String::new() })
+            .x_label_formatter(&|round| {
+                let is_round = round.fract() == 0.0 && *round <= right;
+                if is_round { shown(*round) } else { String::new() }
+            })
             .y_desc("ratio to the baseline of the same round")
             .y_label_formatter(&|ratio| shown(*ratio))
             .draw()?;
@@ -143,7 +148,7 @@ fn rounds_picture(lines: &[Line]) -> Result<String> {
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::LowerLeft)
+            .position(SeriesLabelPosition::MiddleRight)
             .background_style(WHITE.mix(0.85))
             .draw()?;
         area.present()?;
