@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Row] = &[
         label: "1,000 members, single",
         run: parlance(
             "fanout --members 1000 --window 2 --gateway GATEWAY --peer uws",
-            Some("fanout --members 1000 --window 2 --gateway GATEWAY --peer uws --seconds 2"),
+            Some("fanout --members 1000 --window 2 --gateway GATEWAY --peer uws --seconds 2 --rounds 2"),
         ),
         figures: SINGLE,
     },
@@ -154,7 +154,7 @@ pub(super) const ROWS: &[Row] = &[
         label: "1,000 members, bursts",
         run: parlance(
             "fanout --members 1000 --window 32 --gateway GATEWAY --peer uws --peer sio",
-            Some("fanout --members 1000 --window 32 --gateway GATEWAY --peer uws --seconds 2"),
+            Some("fanout --members 1000 --window 32 --gateway GATEWAY --peer uws --seconds 2 --rounds 2"),
         ),
         figures: BURSTS,
     },
