@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use hdrhistogram::Histogram;
 
 use crate::{
     crowd::follow,
@@ -73,9 +74,10 @@ impl Fanout {
         progress(&format!("{people} people are made"));
         let server = Server::start(people, theirs)?;
         measure::pin((cores > 1).then_some(0))?;
-        let mut ours = Ours::open(&server, people, self)?;
+        let keeps = files > 2 * u64::from(self.members) + 600;
+        let mut ours = Ours::new(&server, self, keeps)?;
         // How long the server's frames are, so that the others' are as long.
-        let mut frame = ours.measure(self)?.frame;
+        let mut frame = ours.measure()?.frame;
         let mut others: Vec<Kind> = self.gateway.iter().cloned().map(Kind::Gateway).collect();
         others.extend(self.peer.iter().copied().map(Kind::Peer));
         let mut rounds = Rounds::new(&others)?;
@@ -83,7 +85,7 @@ impl Fanout {
         while rounds.kept() < usize::try_from(self.rounds)? && number < 2 * self.rounds {
             number += 1;
             let before = self.plain(&Kind::Limit, people, frame, theirs)?;
-            let measured = ours.measure(self)?;
+            let measured = ours.measure()?;
             frame = measured.frame;
             let mut limits = vec![before, self.plain(&Kind::Limit, people, frame, theirs)?];
             let mut beside = Vec::new();
@@ -95,9 +97,8 @@ impl Fanout {
         }
         let mut report = rounds.report(&others)?;
         report.figures.push(Figure::once("bytes of a frame's text", "B", frame));
-        let pulled = rounded(ours.fleet.seen.pulled);
-        report.figures.push(Figure::once("sessions that were told to pull", "", pulled));
-        report.latency("due → acknowledged", &ours.posters.latency);
+        report.figures.push(Figure::once("sessions that were told to pull", "", rounded(ours.pulled)));
+        report.latency("due → acknowledged", &ours.acknowledged);
         let sync = rounded(disk::sync_micros(server.data())?) / 1_000.0;
         report.figures.push(Figure::once("one fdatasync of 316 bytes, p50", "ms", sync));
         Ok(report)
@@ -136,30 +137,62 @@ impl Fanout {
     }
 }
 
-/// The server with its sessions and senders, kept from round to round.
+/// The server, and what was seen of it.
 struct Ours<'s> {
     server: &'s Server,
+    options: &'s Fanout,
+    /// Its sessions stay from round to round. Where too few files may be open for those of the others beside them, they do not.
+    keeps: bool,
+    crowd: Option<Crowd>,
+    /// Times that a session was told to pull.
+    pulled: u64,
+    /// From when a message was due until it was acknowledged, microseconds.
+    acknowledged: Histogram<u64>,
+}
+
+/// The server's sessions and senders.
+struct Crowd {
     fleet: Fleet,
     posters: Posters,
     sends: Sends,
 }
 
 impl<'s> Ours<'s> {
-    fn open(server: &'s Server, people: usize, options: &Fanout) -> Result<Self> {
+    fn new(server: &'s Server, options: &'s Fanout, keeps: bool) -> Result<Self> {
+        Ok(Self { server, options, keeps, crowd: None, pulled: 0, acknowledged: Histogram::new(3)? })
+    }
+
+    /// One measurement.
+    fn measure(&mut self) -> Result<Measured> {
+        let mut crowd = match self.crowd.take() {
+            Some(crowd) => crowd,
+            None => Crowd::open(self.server, self.options)?,
+        };
+        let measured = crowd.measure(self.server, self.options)?;
+        self.pulled += std::mem::take(&mut crowd.fleet.seen.pulled);
+        self.acknowledged.add(&crowd.posters.latency)?;
+        crowd.posters.latency.reset();
+        self.crowd = self.keeps.then_some(crowd);
+        Ok(measured)
+    }
+}
+
+impl Crowd {
+    fn open(server: &Server, options: &Fanout) -> Result<Self> {
         let channel = server.seed.general()?;
-        let tokens = server.seed.tokens(people)?;
+        let tokens = server.seed.tokens(usize::try_from(options.members)?)?;
         let mut fleet = Fleet::new(channel)?;
         follow(&mut fleet, &server.address, channel, &tokens)?;
         let sender = |token: &&str| Sender { token: (*token).to_owned(), channels: vec![channel.to_owned()] };
         let senders = tokens.iter().cycle().take(usize::try_from(options.senders())?).map(sender).collect();
         let bytes = usize::try_from(options.bytes)?;
         let posters = Posters::connect(&fleet, &server.address, senders, bytes)?;
-        Ok(Self { server, fleet, posters, sends: Sends::default() })
+        Ok(Self { fleet, posters, sends: Sends::default() })
     }
 
-    fn measure(&mut self, options: &Fanout) -> Result<Measured> {
+    fn measure(&mut self, server: &Server, options: &Fanout) -> Result<Measured> {
         let people = u64::try_from(self.fleet.len())?;
-        let run = options.with(|| self.server.usage());
+        let run = options.with(|| server.usage());
         let posters = std::cell::RefCell::new(&mut self.posters);
         let measured = run.go(
             &mut self.fleet,

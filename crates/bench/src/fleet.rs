@@ -21,6 +21,8 @@ use crate::{
 const READ: usize = 256 << 10;
 /// How long a connection may take until it is open.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
+/// The server takes no session now: wait and try again.
+const OVERLOADED: u16 = 4002;
 /// Tokens from here on are not sessions.
 pub(crate) const FIRST_OTHER: usize = 1 << 24;
 
@@ -36,6 +38,8 @@ struct Session {
     live: bool,
     /// It is not read when something comes, only when somebody says so.
     slow: bool,
+    /// The server refused it, and it was not opened again.
+    gone: bool,
 }
 
 /// What the sessions saw, all together.
@@ -64,6 +68,8 @@ pub(crate) struct Fleet {
     poll: Poll,
     events: Events,
     sessions: Vec<Session>,
+    /// Sessions that are gone.
+    refused: Vec<usize>,
     buffer: Vec<u8>,
     channel: String,
     /// Frames have no numbers: of those that begin so, the one that comes n-th to a session is the n-th that was sent.
@@ -81,6 +87,7 @@ impl Fleet {
             poll: Poll::new()?,
             events: Events::with_capacity(1_024),
             sessions: Vec::new(),
+            refused: Vec::new(),
             buffer: vec![0; READ],
             channel: channel.to_owned(),
             anonymous: None,
@@ -148,7 +155,28 @@ impl Fleet {
         let mut stream = TcpStream::from_std(stream);
         let number = self.sessions.len();
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
-        self.sessions.push(Session { stream, pending, seq, topics, live, slow: false });
+        self.sessions.push(Session { stream, pending, seq, topics, live, slow: false, gone: false });
+        Ok(())
+    }
+
+    /// Sessions that the server refused before they were live, as it was asked for too many at once: each is told once, and is
+    /// to be opened again by [`Fleet::reopen`].
+    pub(crate) fn take_refused(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// Opens a refused session again, from the same positions.
+    ///
+    /// # Errors
+    /// When it is refused in another way.
+    pub(crate) fn reopen(&mut self, number: usize, url: &str, positions: &serde_json::Value) -> Result<()> {
+        let (mut stream, pending) = upgraded(url)?;
+        stream.write_all(&resume_frame(positions))?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        self.poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        (session.stream, session.pending, session.gone) = (stream, pending, false);
         Ok(())
     }
 
@@ -280,6 +308,9 @@ impl Fleet {
     /// Reads once and takes what came; whether there may be more.
     fn read_once(&mut self, number: usize, buffer: &mut [u8], now: Instant, sends: &Sends) -> Result<bool> {
         let session = self.sessions.get_mut(number).context("no such session")?;
+        if session.gone {
+            return Ok(false);
+        }
         let count = match session.stream.read(buffer) {
             Ok(0) => bail!("the server closed the connection"),
             Ok(count) => count,
@@ -339,6 +370,15 @@ impl Fleet {
                 Frame::Ping(payload) => {
                     let pong = frames::masked(10, payload);
                     self.write(number, &pong)?;
+                }
+                Frame::Close(Some(OVERLOADED))
+                    if self.sessions.get(number).is_some_and(|session| !session.live) =>
+                {
+                    let session = self.sessions.get_mut(number).context("no such session")?;
+                    session.gone = true;
+                    self.poll.registry().deregister(&mut session.stream)?;
+                    self.refused.push(number);
+                    return Ok(bytes.len());
                 }
                 Frame::Close(code) => bail!("the server closed it with {code:?}"),
                 Frame::Other => {}

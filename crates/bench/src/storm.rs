@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
-    crowd::follow,
+    crowd::{again, follow, ticket, until_live},
     fleet::{Fleet, Seen},
     http::Api,
     measure,
@@ -21,8 +21,6 @@ use crate::{
 
 /// Messages that everybody misses.
 const MISSED: usize = 50;
-/// How long everything may take.
-const BACK_WITHIN: Duration = Duration::from_secs(120);
 
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
@@ -124,16 +122,11 @@ fn part_comes_back(
 ) -> Result<Seen> {
     let mut fleet = Fleet::new(channel)?;
     for token in tokens {
-        let ticket = Api::connect(address, token)?.call("/realtime/v1/connect", &serde_json::json!({}))?;
-        let url = ticket.get("url").and_then(serde_json::Value::as_str).context("url")?;
-        fleet.open(url, Some(at))?;
+        let url = ticket(&mut Api::connect(address, token)?)?;
+        fleet.open(&url, Some(at))?;
         fleet.turn(Duration::ZERO, sends)?;
     }
-    let until = Instant::now() + BACK_WITHIN;
-    while fleet.live() < fleet.len() {
-        ensure!(Instant::now() < until, "{} of {} sessions are back", fleet.live(), fleet.len());
-        fleet.turn(Duration::from_millis(20), sends)?;
-    }
+    until_live(&mut fleet, 0, sends, again(address, tokens, channel, at))?;
     Ok(fleet.seen)
 }
 

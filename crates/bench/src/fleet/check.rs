@@ -307,6 +307,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_refused_is_told_once_and_others_that_are_closed_end_the_run() {
+        let (mut fleet, mut server) = one();
+        server.write_all(&[0x88, 2, 0x0f, 0xa2]).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        let refused = loop {
+            fleet.turn(Duration::from_millis(50), &Sends::default()).unwrap();
+            let refused = fleet.take_refused();
+            if !refused.is_empty() {
+                break refused;
+            }
+            assert!(Instant::now() < until, "nobody was refused");
+        };
+        assert_eq!(refused, [0]);
+        assert!(fleet.take_refused().is_empty());
+        let (mut fleet, mut server) = one();
+        say(&mut server, r#"{"type":"_live","t":"C1","s":10}"#);
+        turn_until(&mut fleet, &Sends::default(), |seen| seen.frames == 1);
+        server.write_all(&[0x88, 2, 0x0f, 0xa2]).unwrap();
+        let ended = (0..200).find_map(|_| fleet.turn(Duration::from_millis(50), &Sends::default()).err());
+        assert!(format!("{:#}", ended.unwrap()).contains("4002"));
+    }
+
+    #[test]
     fn who_is_told_of_a_head_pulls_and_takes_the_pages() {
         let (mut fleet, mut server) = one();
         let mut sends = Sends::default();
