@@ -312,10 +312,13 @@ impl Fleet {
             return Ok(false);
         }
         let count = match session.stream.read(buffer) {
-            Ok(0) => bail!("the server closed the connection"),
+            Ok(0) => return self.ended(number, now, sends),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                return self.ended(number, now, sends);
+            }
             Err(error) => return Err(error.into()),
         };
         let came = buffer.get(..count).unwrap_or_default();
@@ -354,6 +357,28 @@ impl Fleet {
         }
     }
 
+    /// The server closed the connection. Its reason may have come with the handshake, or not at all: where it closes before it
+    /// read what a client says, the connection is reset. So a session that was not live yet counts as refused.
+    fn ended(&mut self, number: usize, now: Instant, sends: &Sends) -> Result<bool> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        let early = std::mem::take(&mut session.pending);
+        self.frames(number, &early, now, sends)?;
+        let session = self.sessions.get(number).context("no such session")?;
+        ensure!(!session.live, "the server closed the connection");
+        if !session.gone {
+            self.refuse(number)?;
+        }
+        Ok(false)
+    }
+
+    fn refuse(&mut self, number: usize) -> Result<()> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        session.gone = true;
+        self.poll.registry().deregister(&mut session.stream)?;
+        self.refused.push(number);
+        Ok(())
+    }
+
     /// Takes whole frames from the front of `bytes`; returns how many bytes they were.
     fn frames(&mut self, number: usize, bytes: &[u8], now: Instant, sends: &Sends) -> Result<usize> {
         let mut used = 0;
@@ -374,10 +399,7 @@ impl Fleet {
                 Frame::Close(Some(OVERLOADED))
                     if self.sessions.get(number).is_some_and(|session| !session.live) =>
                 {
-                    let session = self.sessions.get_mut(number).context("no such session")?;
-                    session.gone = true;
-                    self.poll.registry().deregister(&mut session.stream)?;
-                    self.refused.push(number);
+                    self.refuse(number)?;
                     return Ok(bytes.len());
                 }
                 Frame::Close(code) => bail!("the server closed it with {code:?}"),
