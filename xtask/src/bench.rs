@@ -1,253 +1,210 @@
-//! `cargo xtask bench`: every figure of the table in docs/bench, measured, written down, and held to a floor.
-//!
-//! A floor is what a busy machine still reaches, not the goal: below it something is broken.
+//! `cargo xtask bench`: every figure of the table in docs/bench, measured, written down, drawn, and held to a floor.
 
+mod plot;
+mod rows;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{paths, server, shell, web};
+use plot::Bar;
+use rows::{FEWEST, FRAMES, GATEWAY, Kept, MOST, ROWS, Row, Run, number};
 
-/// What is run, and what of its figures is kept.
-struct Row {
-    /// What stands before each figure's name.
-    label: &'static str,
-    /// Arguments of `parlance bench`.
-    arguments: &'static str,
-    /// Left out of `--quick`.
-    long: bool,
-    figures: &'static [Kept],
-}
-
-/// A figure, and where it must not go.
-struct Kept {
-    /// Its name begins with this.
-    figure: &'static str,
-    floor: Floor,
-}
-
-#[derive(Clone, Copy)]
-enum Floor {
-    /// It is shown only.
-    None,
-    /// The ratio to the baseline of the same run must reach this.
-    Ratio(f64),
-    /// The ratio must not exceed this: cost, not speed.
-    RatioAtMost(f64),
-    /// The value must not exceed this.
-    AtMost(f64),
-}
-
-const FRAMES: &str = "frames per server CPU second, full path";
-const LIMIT: Kept = Kept { figure: "frames per CPU second, limit", floor: Floor::None };
-const MESSAGES: Kept = Kept { figure: "messages per second", floor: Floor::None };
-
-const ROWS: &[Row] = &[
-    Row {
-        label: "10 members, single",
-        arguments: "fanout --members 10 --window 2",
-        long: true,
-        figures: &[Kept { figure: FRAMES, floor: Floor::None }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "100 members, single",
-        arguments: "fanout --members 100 --window 2",
-        long: true,
-        figures: &[Kept { figure: FRAMES, floor: Floor::None }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "1,000 members, single",
-        arguments: "fanout --members 1000 --window 2",
-        long: false,
-        figures: &[Kept { figure: FRAMES, floor: Floor::Ratio(0.45) }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "1,000 members, bursts",
-        arguments: "fanout --members 1000 --window 32",
-        long: false,
-        figures: &[Kept { figure: FRAMES, floor: Floor::None }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "10,000 members, single",
-        arguments: "fanout --members 10000 --window 2",
-        long: true,
-        figures: &[Kept { figure: FRAMES, floor: Floor::Ratio(0.45) }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "10,000 members, bursts",
-        arguments: "fanout --members 10000 --window 32",
-        long: true,
-        figures: &[Kept { figure: FRAMES, floor: Floor::None }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "15,000 members, single",
-        arguments: "fanout --members 15000 --window 2",
-        long: true,
-        figures: &[Kept { figure: FRAMES, floor: Floor::Ratio(0.4) }, LIMIT, MESSAGES],
-    },
-    Row {
-        label: "10 members, 500 messages/s",
-        arguments: "fanout --members 10 --rate 500",
-        long: false,
-        figures: &[
-            Kept { figure: "due → at a session, p50", floor: Floor::AtMost(20.0) },
-            Kept { figure: "due → at a session, p99", floor: Floor::None },
-            Kept { figure: "due → acknowledged, p50", floor: Floor::None },
-            Kept { figure: "one fdatasync", floor: Floor::None },
-        ],
-    },
-    Row {
-        label: "1,000 members, 20 messages/s",
-        arguments: "fanout --members 1000 --rate 20",
-        long: false,
-        figures: &[
-            Kept { figure: "due → at a session, p50", floor: Floor::None },
-            Kept { figure: "due → at a session, p99", floor: Floor::None },
-            Kept { figure: "due → at a session, limit, p99", floor: Floor::None },
-        ],
-    },
-    Row { label: "1,000 senders, 1 topic", arguments: "posts --topics 1", long: false, figures: POSTS },
-    Row {
-        label: "1,000 senders, 1,000 topics",
-        arguments: "posts --topics 1000",
-        long: false,
-        figures: POSTS,
-    },
-    Row {
-        label: "1,000 senders, 10,000 topics",
-        arguments: "posts --topics 10000",
-        long: true,
-        figures: POSTS,
-    },
-    Row {
-        label: "idle",
-        arguments: "idle --sessions 10000",
-        long: false,
-        figures: &[
-            Kept { figure: "resident memory per session", floor: Floor::AtMost(8.0) },
-            Kept { figure: "CPU while nothing happens", floor: Floor::None },
-        ],
-    },
-    Row {
-        label: "storm of 10,000",
-        arguments: "storm --sessions 10000",
-        long: false,
-        figures: &[
-            Kept { figure: "from the first connection", floor: Floor::AtMost(60.0) },
-            Kept { figure: "server CPU per session", floor: Floor::RatioAtMost(40.0) },
-        ],
-    },
-];
-
-const POSTS: &[Kept] = &[
-    Kept { figure: "posts acknowledged per second", floor: Floor::Ratio(0.05) },
-    Kept { figure: "messages per second, SQLite alone", floor: Floor::None },
-    Kept { figure: "server CPU per post", floor: Floor::None },
-    Kept { figure: "sent → acknowledged, p99", floor: Floor::None },
-];
+const BUILD_WITHIN: Duration = Duration::from_secs(1800);
 
 /// How the table is measured.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Without the rows that take long.
+    /// Shorter, and without the rows that take long.
     pub(crate) quick: bool,
     /// Only rows whose label contains this.
     pub(crate) only: Option<String>,
 }
 
-/// Measures, prints and writes `docs/bench/latest.json`; the exit code says whether every floor holds.
+/// What was built.
+struct Programs {
+    parlance: PathBuf,
+    gateway: PathBuf,
+}
+
+/// What was measured so far.
+#[derive(Default)]
+struct Table {
+    figures: Vec<Value>,
+    bars: Vec<Bar>,
+    /// What is below its floor, or could not be measured.
+    failures: Vec<String>,
+}
+
+/// Measures, prints, and writes `docs/bench/latest.json` and `latest.svg`; the exit code says whether every floor holds.
 pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
     web::build()?;
-    let binary = server::build()?;
+    let programs = Programs { parlance: server::build()?, gateway: gateway()? };
     let commit = shell::output("git", &["rev-parse", "--short", "HEAD"]).context("git rev-parse")?;
     let date = shell::output("date", &["--utc", "+%F"]).context("date")?;
+    let mut table = Table::default();
     let chosen = ROWS.iter().filter(|row| {
-        let named = options.only.as_ref().is_none_or(|only| row.label.contains(only.as_str()));
-        named && !(options.quick && row.long)
+        options.only.as_ref().is_none_or(|only| row.label.contains(only.as_str()))
+            && command(row.run, options.quick, &programs).is_some()
     });
-    let (mut all, mut below) = (Vec::new(), Vec::new());
     for row in chosen {
-        println!("\n── {} ── parlance bench {}", row.label, row.arguments);
+        let Some((shown, command)) = command(row.run, options.quick, &programs) else { continue };
+        println!("\n── {} ── {shown}", row.label);
         let started = Instant::now();
-        let output = Command::new(&binary)
-            .arg("bench")
-            .args(row.arguments.split(' '))
-            .arg("--json")
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(output.status.success(), "parlance bench {}: {}", row.arguments, output.status);
-        let figures: Vec<Value> = serde_json::from_slice(&output.stdout).context("figures")?;
-        for kept in row.figures {
-            let found = figures.iter().find(|figure| text(figure, "figure").starts_with(kept.figure));
-            let mut figure =
-                found.with_context(|| format!("{}: no figure {}", row.label, kept.figure))?.clone();
-            let holds = holds(kept.floor, &figure);
-            println!("{}{}", shown(&figure), if holds { "" } else { "   BELOW ITS FLOOR" });
-            if !holds {
-                below.push(format!("{}: {}", row.label, kept.figure));
-            }
-            let name = format!("{}: {}", row.label, text(&figure, "figure"));
-            let members = figure.as_object_mut().context("a figure that is no object")?;
-            members.insert("figure".to_owned(), json!(name));
-            members.insert("floor".to_owned(), floor(kept.floor));
-            members.insert("command".to_owned(), json!(format!("parlance bench {}", row.arguments)));
-            members.insert("commit".to_owned(), json!(commit));
-            members.insert("date".to_owned(), json!(date));
-            all.push(figure);
+        match measure(command) {
+            Ok(found) => table.add(row, &found, &shown, &commit, &date)?,
+            // What was measured before is worth keeping.
+            Err(error) => table.fail(format!("{}: {error:#}", row.label)),
         }
         println!("took {:.0} s", started.elapsed().as_secs_f64());
+        ensure!(!shell::interrupted(), "interrupted");
     }
-    ensure!(!all.is_empty(), "no row has such a label");
+    ensure!(!table.figures.is_empty() || !table.failures.is_empty(), "no row has such a label");
+    if let Some(figure) = cost_per_frame(&table.figures) {
+        println!("\n{}", line(&figure));
+        table.figures.push(with(figure, json!({ "commit": commit, "date": date }))?);
+    }
     if options.only.is_none() && !options.quick {
-        let path = paths::root().join("docs/bench/latest.json");
-        std::fs::write(&path, serde_json::to_string_pretty(&all)? + "\n")?;
-        println!("\nwritten: {}", path.display());
+        write(&table, &commit, &date)?;
     }
-    if below.is_empty() {
+    if table.failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nbelow their floor:\n{}", below.join("\n"));
+    println!("\nbelow their floor, or not measured:\n{}", table.failures.join("\n"));
     Ok(ExitCode::FAILURE)
+}
+
+/// Builds the gateway with faked ports.
+fn gateway() -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--package", "gateway", "--example", "fanout"]);
+    command.current_dir(paths::root());
+    shell::must(&mut command, BUILD_WITHIN)?;
+    Ok(paths::target().join("release/examples/fanout"))
+}
+
+/// The command of a row, and how it is written down; `None`: not in a quick run.
+fn command(run: Run, quick: bool, programs: &Programs) -> Option<(String, Command)> {
+    match run {
+        Run::Parlance { arguments, quick: shorter } => {
+            let arguments = if quick { shorter? } else { arguments };
+            let mut command = Command::new(&programs.parlance);
+            command.arg("bench");
+            for argument in arguments.split(' ') {
+                let gateway: &Path = &programs.gateway;
+                command.arg(if argument == GATEWAY { gateway } else { argument.as_ref() });
+            }
+            command.arg("--json");
+            Some((format!("parlance bench {arguments}"), command))
+        }
+        Run::IdleTopics => {
+            let mut command = Command::new("cargo");
+            let arguments = ["bench", "--quiet", "--package", "channel", "--bench", "idle"];
+            command.args(arguments).current_dir(paths::root());
+            Some((format!("cargo {}", arguments.join(" ")), command))
+        }
+    }
+}
+
+/// Runs it and reads its figures.
+fn measure(mut command: Command) -> Result<Vec<Value>> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        bail!("it ended with {}", output.status);
+    }
+    serde_json::from_slice(&output.stdout).context("figures")
+}
+
+impl Table {
+    /// Keeps of a row's figures what the table has.
+    fn add(&mut self, row: &Row, found: &[Value], command: &str, commit: &str, date: &str) -> Result<()> {
+        for (number, kept) in row.figures.iter().enumerate() {
+            let Some(figure) = find(found, kept) else {
+                self.fail(format!("{}: no figure {}", row.label, kept.figure));
+                continue;
+            };
+            let holds = kept.floor.holds(figure);
+            println!("{}{}", line(figure), if holds { "" } else { "   BELOW ITS FLOOR" });
+            let name = format!("{}: {}", row.label, text(figure, "figure"));
+            if !holds {
+                self.failures.push(name.clone());
+            }
+            let (of_goal, of_floor) = (kept.goal.reached(figure), kept.floor.reached(figure));
+            // Every row is in the picture, by its first figure if it has no bound at all.
+            if of_goal.is_some() || of_floor.is_some() || number == 0 {
+                self.bars.push(Bar { name: name.clone(), value: value(figure), of_goal, of_floor });
+            }
+            let about = json!({
+                "figure": name, "floor": kept.floor.json(), "goal": kept.goal.json(),
+                "command": command, "commit": commit, "date": date,
+            });
+            self.figures.push(with(figure.clone(), about)?);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: String) {
+        println!("NOT MEASURED: {failure}");
+        self.failures.push(failure);
+    }
+}
+
+/// The figure of a name, or else the first whose name begins so.
+fn find<'a>(found: &'a [Value], kept: &Kept) -> Option<&'a Value> {
+    let exactly = found.iter().find(|figure| text(figure, "figure") == kept.figure);
+    exactly.or_else(|| found.iter().find(|figure| text(figure, "figure").starts_with(kept.figure)))
+}
+
+/// What a frame costs with the most members, as a part of what it costs with the fewest.
+fn cost_per_frame(figures: &[Value]) -> Option<Value> {
+    let speed = |label: &str| {
+        let name = format!("{label}: {FRAMES}");
+        figures.iter().find(|figure| text(figure, "figure") == name).map(|figure| number(figure, "value"))
+    };
+    let cost = speed(FEWEST)? / speed(MOST)?;
+    Some(json!({
+        "figure": "cost per frame, full path: 15,000 members to 10", "value": cost, "unit": "×",
+        "spread": [cost, cost], "rounds": 1, "floor": Value::Null, "goal": Value::Null,
+    }))
+}
+
+/// A figure with further members.
+fn with(mut figure: Value, members: Value) -> Result<Value> {
+    let (Value::Object(figure_members), Value::Object(more)) = (&mut figure, members) else {
+        bail!("a figure that is no object");
+    };
+    figure_members.extend(more);
+    Ok(figure)
+}
+
+fn write(table: &Table, commit: &str, date: &str) -> Result<()> {
+    let folder = paths::root().join("docs/bench");
+    let json = folder.join("latest.json");
+    std::fs::write(&json, serde_json::to_string_pretty(&table.figures)? + "\n")?;
+    let picture = folder.join("latest.svg");
+    std::fs::write(&picture, plot::picture(&table.bars, &format!("commit {commit}, {date}"))?)?;
+    println!("\nwritten: {} and {}", json.display(), picture.display());
+    Ok(())
 }
 
 fn text<'a>(figure: &'a Value, key: &str) -> &'a str {
     figure.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn number(figure: &Value, key: &str) -> f64 {
-    figure.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN)
-}
-
-/// Whether a figure is on the right side. One that is no number is not.
-fn holds(floor: Floor, figure: &Value) -> bool {
-    match floor {
-        Floor::None => true,
-        Floor::Ratio(least) => number(figure, "ratio") >= least,
-        Floor::RatioAtMost(most) => number(figure, "ratio") <= most,
-        Floor::AtMost(most) => number(figure, "value") <= most,
-    }
-}
-
-fn floor(floor: Floor) -> Value {
-    match floor {
-        Floor::None => Value::Null,
-        Floor::Ratio(least) => json!({ "ratio_at_least": least }),
-        Floor::RatioAtMost(most) => json!({ "ratio_at_most": most }),
-        Floor::AtMost(most) => json!({ "value_at_most": most }),
-    }
-}
-
-fn shown(figure: &Value) -> String {
+fn value(figure: &Value) -> String {
     let ratio =
         figure.get("ratio").and_then(Value::as_f64).map_or(String::new(), |ratio| format!("   ×{ratio:.2}"));
-    format!(
-        "{:<56} {:>12.2} {}{ratio}",
-        text(figure, "figure"),
-        number(figure, "value"),
-        text(figure, "unit")
-    )
+    let value = number(figure, "value");
+    let digits = if value.abs() >= 1_000.0 { 0 } else { 2 };
+    format!("{value:.digits$} {}{ratio}", text(figure, "unit"))
+}
+
+fn line(figure: &Value) -> String {
+    format!("{:<60} {}", text(figure, "figure"), value(figure))
 }
 
 #[cfg(test)]
@@ -255,17 +212,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_below_its_floor_fails() {
-        let figure = json!({ "value": 3.0, "ratio": 0.5 });
-        assert!(holds(Floor::Ratio(0.5), &figure) && !holds(Floor::Ratio(0.51), &figure));
-        assert!(holds(Floor::AtMost(3.0), &figure) && !holds(Floor::AtMost(2.9), &figure));
-        assert!(!holds(Floor::RatioAtMost(0.4), &figure));
-        assert!(!holds(Floor::Ratio(0.0), &json!({ "value": 1.0 })), "no ratio is no speed");
+    fn the_figure_of_a_name_comes_before_one_that_begins_so() {
+        let found =
+            [json!({ "figure": "posts per second, to the log" }), json!({ "figure": "posts per second" })];
+        let kept = |figure| Kept { figure, floor: rows::Bound::None, goal: rows::Bound::None };
+        assert_eq!(find(&found, &kept("posts per second")), found.get(1));
+        assert_eq!(find(&found, &kept("posts per")), found.first());
+        assert_eq!(find(&found, &kept("storm")), None);
     }
 
     #[test]
-    fn each_row_is_called_by_one_name() {
-        let labels: std::collections::BTreeSet<_> = ROWS.iter().map(|row| row.label).collect();
-        assert_eq!(labels.len(), ROWS.len());
+    fn a_frame_costs_less_where_more_get_it() {
+        let speed =
+            |label: &str, value: f64| json!({ "figure": format!("{label}: {FRAMES}"), "value": value });
+        let figures = [speed(FEWEST, 50.0), speed(MOST, 200.0)];
+        assert_eq!(number(&cost_per_frame(&figures).unwrap(), "value"), 0.25);
+        assert_eq!(cost_per_frame(figures.get(..1).unwrap()), None, "one of them was not measured");
+    }
+
+    #[test]
+    fn a_quick_run_has_a_command_for_short_rows_only_and_the_gateways_program_is_named() {
+        let programs = Programs { parlance: "/p/parlance".into(), gateway: "/p/fanout".into() };
+        let run = Run::Parlance { arguments: "fanout --gateway GATEWAY", quick: None };
+        assert!(command(run, true, &programs).is_none());
+        let (shown, command) = command(run, false, &programs).unwrap();
+        assert_eq!(shown, "parlance bench fanout --gateway GATEWAY");
+        let arguments: Vec<_> = command.get_args().collect();
+        assert_eq!(arguments, ["bench", "fanout", "--gateway", "/p/fanout", "--json"]);
     }
 }

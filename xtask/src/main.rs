@@ -35,8 +35,8 @@ cargo xtask test --list
     Names the steps.
 
 cargo xtask bench [--quick] [--only LABEL]
-    Measures the figures of docs/bench with the release build, writes docs/bench/latest.json (unless only a part was
-    measured), and fails when one is below its floor.
+    Measures the figures of docs/bench with the release build, writes docs/bench/latest.json and latest.svg (unless only a
+    part was measured), and fails when one is below its floor. --quick: shorter, without what takes long.
 ";
 
 fn main() -> ExitCode {

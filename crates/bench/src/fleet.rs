@@ -1,5 +1,7 @@
 //! Many WebSocket clients in one thread: connect, read, check what came.
 
+mod check;
+
 use std::{
     collections::HashMap,
     io::{ErrorKind, Read, Write},
@@ -19,6 +21,8 @@ use crate::{
 const READ: usize = 256 << 10;
 /// How long a connection may take until it is open.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
+/// The server takes no session now: wait and try again.
+const OVERLOADED: u16 = 4002;
 /// Tokens from here on are not sessions.
 pub(crate) const FIRST_OTHER: usize = 1 << 24;
 
@@ -32,6 +36,10 @@ struct Session {
     /// The same for every topic that it follows, where all of them are checked; `None`: not live yet.
     topics: HashMap<String, Option<u64>>,
     live: bool,
+    /// It is not read when something comes, only when somebody says so.
+    slow: bool,
+    /// The server refused it, and it was not opened again.
+    gone: bool,
 }
 
 /// What the sessions saw, all together.
@@ -39,6 +47,8 @@ struct Session {
 pub(crate) struct Seen {
     /// Copies of the messages that were sent here, each counted once for each session that it reached.
     pub(crate) delivered: u64,
+    /// Those of them that reached a session while it read slowly.
+    pub(crate) delivered_slowly: u64,
     /// All frames with text.
     pub(crate) frames: u64,
     /// Their bytes, headers included.
@@ -49,7 +59,7 @@ pub(crate) struct Seen {
     pub(crate) missed: u64,
     /// Times a session was told that it reads too slowly, and pulled.
     pub(crate) pulled: u64,
-    /// Frames without a position: typing, presence.
+    /// Frames without a position: typing, presence; of a server of a baseline, those that are no message.
     pub(crate) signals: u64,
 }
 
@@ -58,13 +68,15 @@ pub(crate) struct Fleet {
     poll: Poll,
     events: Events,
     sessions: Vec<Session>,
+    /// Sessions that are gone.
+    refused: Vec<usize>,
     buffer: Vec<u8>,
     channel: String,
-    /// Frames have no numbers: the one that comes n-th to a session is the n-th that was sent.
-    anonymous: bool,
+    /// Frames have no numbers: of those that begin so, the one that comes n-th to a session is the n-th that was sent.
+    anonymous: Option<&'static [u8]>,
     /// What came.
     pub(crate) seen: Seen,
-    /// From the intended time of a send to its arrival at one session, microseconds.
+    /// From the intended time of a send to its arrival at one session that reads what comes, microseconds.
     pub(crate) latency: Histogram<u64>,
 }
 
@@ -75,17 +87,18 @@ impl Fleet {
             poll: Poll::new()?,
             events: Events::with_capacity(1_024),
             sessions: Vec::new(),
+            refused: Vec::new(),
             buffer: vec![0; READ],
             channel: channel.to_owned(),
-            anonymous: false,
+            anonymous: None,
             seen: Seen::default(),
             latency: Histogram::new(3)?,
         })
     }
 
-    /// Nobody yet, for a server whose frames are all the same.
-    pub(crate) fn anonymous() -> Result<Self> {
-        Ok(Self { anonymous: true, ..Self::new("")? })
+    /// Nobody yet, for a server whose messages are all the same, and begin with `prefix`.
+    pub(crate) fn anonymous(prefix: &'static [u8]) -> Result<Self> {
+        Ok(Self { anonymous: Some(prefix), ..Self::new("")? })
     }
 
     /// How many there are.
@@ -142,7 +155,28 @@ impl Fleet {
         let mut stream = TcpStream::from_std(stream);
         let number = self.sessions.len();
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
-        self.sessions.push(Session { stream, pending, seq, topics, live });
+        self.sessions.push(Session { stream, pending, seq, topics, live, slow: false, gone: false });
+        Ok(())
+    }
+
+    /// Sessions that the server refused before they were live, as it was asked for too many at once: each is told once, and is
+    /// to be opened again by [`Fleet::reopen`].
+    pub(crate) fn take_refused(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// Opens a refused session again, from the same positions.
+    ///
+    /// # Errors
+    /// When it is refused in another way.
+    pub(crate) fn reopen(&mut self, number: usize, url: &str, positions: &serde_json::Value) -> Result<()> {
+        let (mut stream, pending) = upgraded(url)?;
+        stream.write_all(&resume_frame(positions))?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        self.poll.registry().register(&mut stream, Token(number), Interest::READABLE)?;
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        (session.stream, session.pending, session.gone) = (stream, pending, false);
         Ok(())
     }
 
@@ -151,22 +185,70 @@ impl Fleet {
     /// # Errors
     /// When it is gone.
     pub(crate) fn say(&mut self, number: usize, frame: &serde_json::Value) -> Result<()> {
-        self.write(number, &frames::masked(1, frame.to_string().as_bytes()))
+        self.say_text(number, &frame.to_string())
+    }
+
+    /// Sends any text from one of the sessions.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn say_text(&mut self, number: usize, text: &str) -> Result<()> {
+        self.write(number, &frames::masked(1, text.as_bytes()))
+    }
+
+    /// From here on a session is read by [`Fleet::sip`] only.
+    ///
+    /// # Errors
+    /// When there is none of that number.
+    pub(crate) fn slow_down(&mut self, number: usize) -> Result<()> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        session.slow = true;
+        self.poll.registry().deregister(&mut session.stream).map_err(Into::into)
+    }
+
+    /// From here on a session reads what comes again.
+    ///
+    /// # Errors
+    /// When there is none of that number.
+    pub(crate) fn wake(&mut self, number: usize) -> Result<()> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        session.slow = false;
+        // What came meanwhile makes it ready at once.
+        self.poll
+            .registry()
+            .register(&mut session.stream, Token(number), Interest::READABLE)
+            .map_err(Into::into)
+    }
+
+    /// Reads at most so many bytes (and at most 256 KiB) of a slow session.
+    ///
+    /// # Errors
+    /// As [`Fleet::turn`].
+    pub(crate) fn sip(&mut self, number: usize, bytes_max: usize, sends: &Sends) -> Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let part = buffer.get_mut(..bytes_max.min(READ)).unwrap_or_default();
+        let result = self.read_once(number, part, Instant::now(), sends);
+        self.buffer = buffer;
+        result.with_context(|| format!("session {number}")).map(|_| ())
     }
 }
 
 /// A socket at `url` after its handshake, and what came behind that.
-fn upgraded(url: &str) -> Result<(std::net::TcpStream, Vec<u8>)> {
+///
+/// # Errors
+/// When it is refused.
+pub(crate) fn upgraded(url: &str) -> Result<(std::net::TcpStream, Vec<u8>)> {
     let rest = url.strip_prefix("ws://").with_context(|| format!("no ws:// address: {url}"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = std::net::TcpStream::connect(host).with_context(|| host.to_owned())?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(OPEN_WITHIN))?;
-    write!(
-        stream,
+    let request = format!(
         "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
-    )?;
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    );
+    // At once: the servers that only fan out read a request by one read.
+    stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     let end = loop {
         if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {
@@ -219,37 +301,82 @@ impl Fleet {
 
     /// Until the socket has no more: mio tells of changes only.
     fn read_into(&mut self, number: usize, buffer: &mut [u8], now: Instant, sends: &Sends) -> Result<()> {
-        loop {
-            let session = self.sessions.get_mut(number).context("no such session")?;
-            let count = match session.stream.read(buffer) {
-                Ok(0) => bail!("the server closed the connection"),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let came = buffer.get(..count).unwrap_or_default();
-            if session.pending.is_empty() {
-                let used = self.frames(number, came, now, sends)?;
-                let left = came.get(used..).unwrap_or_default().to_vec();
-                self.keep(number, left);
-            } else {
-                let mut all = std::mem::take(&mut session.pending);
-                all.extend_from_slice(came);
-                let used = self.frames(number, &all, now, sends)?;
-                all.drain(..used);
-                self.keep(number, all);
-            }
-            if count < buffer.len() {
-                return Ok(());
-            }
+        while self.read_once(number, buffer, now, sends)? {}
+        Ok(())
+    }
+
+    /// Reads once and takes what came; whether there may be more.
+    fn read_once(&mut self, number: usize, buffer: &mut [u8], now: Instant, sends: &Sends) -> Result<bool> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        if session.gone {
+            return Ok(false);
         }
+        let count = match session.stream.read(buffer) {
+            Ok(0) => return self.ended(number, now, sends),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                return self.ended(number, now, sends);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let came = buffer.get(..count).unwrap_or_default();
+        if session.pending.is_empty() {
+            let used = self.frames(number, came, now, sends)?;
+            let left = came.get(used..).unwrap_or_default().to_vec();
+            self.keep(number, left);
+        } else {
+            let mut all = std::mem::take(&mut session.pending);
+            all.extend_from_slice(came);
+            let used = self.frames(number, &all, now, sends)?;
+            all.drain(..used);
+            self.keep(number, all);
+        }
+        Ok(count == buffer.len())
+    }
+
+    /// Takes whole frames that came together with the handshakes. Else they wait for what comes next.
+    ///
+    /// # Errors
+    /// As [`Fleet::turn`].
+    pub(crate) fn take_early(&mut self, sends: &Sends) -> Result<()> {
+        for number in 0..self.sessions.len() {
+            let session = self.sessions.get_mut(number).context("no such session")?;
+            let mut early = std::mem::take(&mut session.pending);
+            let used = self.frames(number, &early, Instant::now(), sends)?;
+            early.drain(..used);
+            self.keep(number, early);
+        }
+        Ok(())
     }
 
     fn keep(&mut self, number: usize, pending: Vec<u8>) {
         if let Some(session) = self.sessions.get_mut(number) {
             session.pending = pending;
         }
+    }
+
+    /// The server closed the connection. Its reason may have come with the handshake, or not at all: where it closes before it
+    /// read what a client says, the connection is reset. So a session that was not live yet counts as refused.
+    fn ended(&mut self, number: usize, now: Instant, sends: &Sends) -> Result<bool> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        let early = std::mem::take(&mut session.pending);
+        self.frames(number, &early, now, sends)?;
+        let session = self.sessions.get(number).context("no such session")?;
+        ensure!(!session.live, "the server closed the connection");
+        if !session.gone {
+            self.refuse(number)?;
+        }
+        Ok(false)
+    }
+
+    fn refuse(&mut self, number: usize) -> Result<()> {
+        let session = self.sessions.get_mut(number).context("no such session")?;
+        session.gone = true;
+        self.poll.registry().deregister(&mut session.stream)?;
+        self.refused.push(number);
+        Ok(())
     }
 
     /// Takes whole frames from the front of `bytes`; returns how many bytes they were.
@@ -269,6 +396,12 @@ impl Fleet {
                     let pong = frames::masked(10, payload);
                     self.write(number, &pong)?;
                 }
+                Frame::Close(Some(OVERLOADED))
+                    if self.sessions.get(number).is_some_and(|session| !session.live) =>
+                {
+                    self.refuse(number)?;
+                    return Ok(bytes.len());
+                }
                 Frame::Close(code) => bail!("the server closed it with {code:?}"),
                 Frame::Other => {}
             }
@@ -281,212 +414,4 @@ impl Fleet {
         let session = self.sessions.get_mut(number).context("no such session")?;
         session.stream.write_all(frame).map_err(Into::into)
     }
-
-    fn text(&mut self, number: usize, text: &[u8], now: Instant, sends: &Sends) -> Result<()> {
-        if self.anonymous {
-            let seq = self.sessions.get(number).map_or(0, |session| session.seq);
-            return self.message(number, usize::try_from(seq)?, Some(seq + 1), now, sends);
-        }
-        if self.sessions.get(number).is_some_and(|session| !session.topics.is_empty()) {
-            return self.of_any_topic(number, text, now, sends);
-        }
-        if text.starts_with(b"{\"type\":\"_") {
-            let frame: serde_json::Value = serde_json::from_slice(text)?;
-            return self.control(number, &frame, now, sends);
-        }
-        if let Some(place) = sends.number_in(text) {
-            // The position stands at the end of the frame: nobody's text is behind it.
-            let seq = memchr::memmem::rfind(text, b"\"s\":").and_then(|at| number_at(text, at + 4));
-            return self.message(number, place, seq, now, sends);
-        }
-        Ok(())
-    }
-
-    /// A frame to a session of which every topic is checked.
-    fn of_any_topic(&mut self, number: usize, text: &[u8], now: Instant, sends: &Sends) -> Result<()> {
-        if text.starts_with(b"{\"type\":\"_") || text.starts_with(b"{\"type\":\"hello\"") {
-            let frame: serde_json::Value = serde_json::from_slice(text)?;
-            return self.control_of_any_topic(number, &frame, now, sends);
-        }
-        let Some(at) = memchr::memmem::rfind(text, b"\"_p\":{\"t\":\"") else {
-            self.seen.signals += 1;
-            return Ok(());
-        };
-        let position = text.get(at + 11..).unwrap_or_default();
-        let end = memchr::memchr(b'"', position).context("a position without its topic's end")?;
-        let topic = std::str::from_utf8(position.get(..end).unwrap_or_default())?;
-        let seq = memchr::memmem::find(position, b"\"s\":").and_then(|at| number_at(position, at + 4));
-        let seq = seq.context("a position without seq")?;
-        if self.passes(number, topic, seq) && text.starts_with(b"{\"type\":\"message\"") {
-            self.arrived(text, now, sends)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that an event came; whether it is new.
-    fn passes(&mut self, number: usize, topic: &str, seq: u64) -> bool {
-        let Some(session) = self.sessions.get_mut(number) else { return false };
-        let known = session.topics.entry(topic.to_owned()).or_default();
-        match *known {
-            Some(before) if seq <= before => {
-                self.seen.repeated += 1;
-                return false;
-            }
-            Some(before) => self.seen.missed += seq - before - 1,
-            None => {}
-        }
-        *known = Some(seq);
-        true
-    }
-
-    fn arrived(&mut self, text: &[u8], now: Instant, sends: &Sends) -> Result<()> {
-        let Some(intended) = sends.number_in(text).and_then(|place| sends.intended(place)) else {
-            return Ok(());
-        };
-        self.seen.delivered += 1;
-        let late = now.saturating_duration_since(intended).as_micros();
-        self.latency.record(u64::try_from(late)?.max(1)).map_err(Into::into)
-    }
-
-    fn control_of_any_topic(
-        &mut self,
-        number: usize,
-        frame: &serde_json::Value,
-        now: Instant,
-        sends: &Sends,
-    ) -> Result<()> {
-        let of = |key: &str| frame.get(key).unwrap_or(&serde_json::Value::Null);
-        let to = |key: &str| of(key).as_u64().with_context(|| format!("{key} of {frame}"));
-        let topic = of("t").as_str().unwrap_or_default().to_owned();
-        match of("type").as_str() {
-            Some("hello") => {}
-            Some("_page") => {
-                for event in of("events").as_array().context("events")? {
-                    let seq = event.pointer("/_p/s").and_then(serde_json::Value::as_u64).context("seq")?;
-                    let known = self
-                        .sessions
-                        .get(number)
-                        .and_then(|session| session.topics.get(&topic).copied().flatten());
-                    if known.is_none_or(|known| seq > known) {
-                        self.arrived(event.to_string().as_bytes(), now, sends)?;
-                    }
-                }
-                self.reached(number, &topic, to("to")?);
-            }
-            Some("_live") => {
-                self.reached(number, &topic, to("s")?);
-                if let Some(session) = self.sessions.get_mut(number) {
-                    session.live = session.topics.values().all(Option::is_some);
-                }
-            }
-            Some("_skip") => self.reached(number, &topic, to("s")?),
-            Some("_head") => {
-                self.seen.pulled += 1;
-                let from = self
-                    .sessions
-                    .get(number)
-                    .and_then(|session| session.topics.get(&topic).copied().flatten());
-                let pull =
-                    serde_json::json!({ "type": "pull", "t": topic, "g": to("g")?, "s": from.unwrap_or(0) });
-                self.say(number, &pull)?;
-            }
-            _ => bail!("{frame}"),
-        }
-        Ok(())
-    }
-
-    fn reached(&mut self, number: usize, topic: &str, seq: u64) {
-        if let Some(session) = self.sessions.get_mut(number) {
-            let known = session.topics.entry(topic.to_owned()).or_default();
-            *known = Some(known.unwrap_or(0).max(seq));
-        }
-    }
-
-    fn message(
-        &mut self,
-        number: usize,
-        place: usize,
-        seq: Option<u64>,
-        now: Instant,
-        sends: &Sends,
-    ) -> Result<()> {
-        let session = self.sessions.get_mut(number).context("no such session")?;
-        if let Some(seq) = seq {
-            if seq <= session.seq {
-                self.seen.repeated += 1;
-                return Ok(());
-            }
-            self.seen.missed += seq - session.seq - 1;
-            session.seq = seq;
-        }
-        self.seen.delivered += 1;
-        if let Some(intended) = sends.intended(place) {
-            let late = now.saturating_duration_since(intended).as_micros();
-            self.latency.record(u64::try_from(late)?.max(1))?;
-        }
-        Ok(())
-    }
-
-    /// Frames of the protocol itself: pages, positions, "you are slow".
-    fn control(
-        &mut self,
-        number: usize,
-        frame: &serde_json::Value,
-        now: Instant,
-        sends: &Sends,
-    ) -> Result<()> {
-        let of = |key: &str| frame.get(key).unwrap_or(&serde_json::Value::Null);
-        if of("t").as_str() != Some(&self.channel) {
-            return Ok(());
-        }
-        let to = |key: &str| of(key).as_u64().with_context(|| format!("{key} of {frame}"));
-        match of("type").as_str() {
-            Some("_page") => {
-                for event in of("events").as_array().context("events")? {
-                    let text = event.to_string();
-                    if let Some(place) = sends.number_in(text.as_bytes()) {
-                        self.message(
-                            number,
-                            place,
-                            event.pointer("/_p/s").and_then(serde_json::Value::as_u64),
-                            now,
-                            sends,
-                        )?;
-                    }
-                }
-                self.at(number, to("to")?);
-            }
-            Some("_live") => {
-                self.at(number, to("s")?);
-                if let Some(session) = self.sessions.get_mut(number) {
-                    session.live = true;
-                }
-            }
-            Some("_skip") => self.at(number, to("s")?),
-            Some("_head") => {
-                self.seen.pulled += 1;
-                let from = self.sessions.get(number).map_or(0, |session| session.seq);
-                let pull = serde_json::json!({ "type": "pull", "t": self.channel, "g": to("g")?, "s": from });
-                self.write(number, &frames::masked(1, pull.to_string().as_bytes()))?;
-            }
-            _ => bail!("{frame}"),
-        }
-        Ok(())
-    }
-
-    fn at(&mut self, number: usize, seq: u64) {
-        if let Some(session) = self.sessions.get_mut(number) {
-            session.seq = session.seq.max(seq);
-        }
-    }
-}
-
-/// The decimal number at a place.
-fn number_at(text: &[u8], at: usize) -> Option<u64> {
-    let digits = text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit());
-    let mut number = None;
-    for digit in digits {
-        number = Some(number.unwrap_or(0u64).checked_mul(10)?.checked_add(u64::from(digit - b'0'))?);
-    }
-    number
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::{
-    fanout::follow,
+    crowd::follow,
     fleet::Fleet,
     measure,
-    report::{Figure, rounded},
+    report::{Figure, Report, rounded},
     sends::Sends,
     server::Server,
 };
@@ -29,7 +29,7 @@ impl Idle {
     ///
     /// # Errors
     /// When the server fails.
-    pub fn run(&self) -> Result<Vec<Figure>> {
+    pub fn run(&self) -> Result<Report> {
         let people = usize::try_from(self.sessions)?;
         let files = measure::raise_open_files();
         ensure!(
@@ -52,7 +52,7 @@ impl Idle {
         self.quiet(&mut fleet)?;
         let quiet = server.usage()?.cpu - quiet;
         let sessions = rounded(u64::try_from(rest.len())?);
-        Ok(vec![
+        Ok(Report::new(vec![
             Figure::once("resident memory per session", "KB", rounded(grown) / 1_024.0 / sessions),
             Figure::once("resident memory of the server", "MB", rounded(after.resident) / 1_048_576.0),
             Figure::once("sessions", "", rounded(u64::try_from(fleet.len())?)),
@@ -61,7 +61,7 @@ impl Idle {
                 "ms",
                 quiet.as_secs_f64() * 1_000.0 / f64::from(self.seconds),
             ),
-        ])
+        ]))
     }
 
     fn quiet(&self, fleet: &mut Fleet) -> Result<()> {

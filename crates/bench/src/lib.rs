@@ -5,33 +5,45 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `fanout`, `posts`, `mix`, `idle`, `storm` | the scenarios |
+//! | `fanout`, `posts`, `mix`, `slow`, `hour`, `idle`, `topics`, `storm` | the scenarios |
+//! | `run`, `rounds` | one measurement of fan-out, and many of them |
+//! | `crowd` | many people, before anything is measured |
 //! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
 //! | `posters`, `http`, `sends` | senders, and when each message was due |
-//! | `limit`, `bare`, `disk` | the baselines: one constant frame to every socket, SQLite alone, one synchronised write |
+//! | `limit`, `bare`, `disk` | the baselines: one constant frame to every socket, SQLite alone, an append-only file |
+//! | `peers`, `plain` | what others fan out with, and how the limit and they are spoken to |
 //! | `server`, `measure` | the process that is measured, its CPU time and memory |
-//! | `report` | figures, a table, JSON |
+//! | `report`, `plot` | figures, a table, JSON, pictures |
 
 mod bare;
+mod crowd;
 mod disk;
 mod fanout;
 mod fleet;
 mod frames;
+mod hour;
 mod http;
 mod idle;
 mod limit;
 mod measure;
 mod mix;
+mod peers;
+mod plain;
+mod plot;
 mod posters;
 mod posts;
 pub mod report;
+mod rounds;
+mod run;
 mod sends;
 mod server;
+mod slow;
 mod storm;
+mod topics;
 
 use clap::Subcommand;
 
-use report::Figure;
+use report::Report;
 
 /// What to measure.
 #[derive(Debug, Clone, Subcommand)]
@@ -42,8 +54,14 @@ pub enum Scenario {
     Posts(posts::Posts),
     /// What a workspace does all day: messages, marks, typing, reactions, presence, in busy and quiet channels
     Mix(mix::Mix),
+    /// Some sessions do not read what they are sent: what the others notice, and what each costs
+    Slow(slow::Slow),
+    /// Scheduled messages that fall due in one second, in many channels, while people read
+    Hour(hour::Hour),
     /// What a session costs that says and hears nothing
     Idle(idle::Idle),
+    /// What a topic costs that was used once, and in which nothing happens, in the whole server
+    Topics(topics::Topics),
     /// The server is killed, and every session comes back at once
     Storm(storm::Storm),
     /// The server of the baseline, which scenarios start by themselves
@@ -59,14 +77,17 @@ impl Scenario {
     ///
     /// # Errors
     /// When the server fails, or anything was lost, doubled or out of order.
-    pub fn run(&self) -> anyhow::Result<Vec<Figure>> {
+    pub fn run(&self) -> anyhow::Result<Report> {
         match self {
             Self::Fanout(fanout) => fanout.run(),
             Self::Posts(posts) => posts.run(),
             Self::Mix(mix) => mix.run(),
+            Self::Slow(slow) => slow.run(),
+            Self::Hour(hour) => hour.run(),
             Self::Idle(idle) => idle.run(),
+            Self::Topics(topics) => topics.run(),
             Self::Storm(storm) => storm.run(),
-            Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Vec::new()),
+            Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Report::default()),
         }
     }
 }

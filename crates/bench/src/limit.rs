@@ -7,57 +7,17 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::{frames, measure, server::pinned};
+use crate::{frames, measure};
 
 /// Most frames of one write.
 const COALESCE_MAX: usize = 32;
 const HANDSHAKE: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n";
-
-/// The process.
-pub(crate) struct Limit {
-    process: Child,
-    /// `127.0.0.1:PORT`
-    pub(crate) address: String,
-}
-
-impl Limit {
-    /// Starts it: every frame has a text of so many bytes.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub(crate) fn start(bytes: usize, core: Option<usize>) -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bench", "limit-server", &bytes.to_string()]);
-        let mut process = pinned(&mut command, core)?;
-        let mut address = String::new();
-        let stdout = process.stdout.take().context("stdout")?;
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut address)?;
-        Ok(Self { process, address: address.trim().to_owned() })
-    }
-
-    /// What it used so far.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub(crate) fn usage(&self) -> Result<measure::Usage> {
-        measure::usage(self.process.id())
-    }
-}
-
-impl Drop for Limit {
-    fn drop(&mut self) {
-        // It has nothing to lose.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// A socket that gets frames.
 struct Reader {

@@ -13,25 +13,22 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::{
+    crowd::{connect, in_parallel},
     fleet::{Fleet, Seen},
     http::Api,
     measure::{self, Usage},
     posters::{Posters, Sender},
-    report::{self, Figure, percentiles, progress, rounded},
+    report::{self, Figure, Report, progress, rounded},
     sends::Sends,
     server::Server,
 };
 
-/// How long sessions may take until they follow everything.
-const LIVE_WITHIN: Duration = Duration::from_secs(120);
 /// How long the last frames may take.
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 /// People whose presence each session watches.
 const WATCHED: usize = 30;
 /// Connections to the API.
 const CONNECTIONS: usize = 64;
-/// Threads that make channels and memberships.
-const THREADS: usize = 16;
 /// Names of reactions.
 const REACTIONS: [&str; 6] = ["+1", "eyes", "tada", "heart", "wave", "pray"];
 
@@ -105,7 +102,7 @@ impl Mix {
     ///
     /// # Errors
     /// When the server fails, or anything was lost, doubled or out of order.
-    pub fn run(&self) -> Result<Vec<Figure>> {
+    pub fn run(&self) -> Result<Report> {
         let people = usize::try_from(self.people)?;
         measure::raise_open_files();
         let core = (measure::cores() > 1).then_some(1);
@@ -114,7 +111,11 @@ impl Mix {
         let tokens: Vec<String> = server.seed.tokens(people)?.into_iter().map(str::to_owned).collect();
         let workspace = self.populate(&server.address, &tokens)?;
         let mut fleet = Fleet::new("")?;
-        connect(&mut fleet, &server.address, &tokens)?;
+        let ids = connect(&mut fleet, &server.address, &tokens)?;
+        for number in 0..people {
+            let watched: Vec<&String> = ids.iter().cycle().skip(number + 1).take(WATCHED).collect();
+            fleet.say(number, &json!({ "type": "presence_sub", "ids": watched }))?;
+        }
         let senders = tokens.iter().cycle().take(CONNECTIONS);
         let senders = senders.map(|token| Sender { token: token.clone(), channels: Vec::new() }).collect();
         let posters = Posters::connect(&fleet, &server.address, senders, 100)?;
@@ -185,49 +186,6 @@ impl Mix {
     }
 }
 
-/// Does something for each, by several threads; what came of it, in order.
-fn in_parallel<T: Send>(all: &[usize], each: impl Fn(&usize) -> Result<T> + Sync) -> Result<Vec<T>> {
-    let each = &each;
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = all
-            .chunks(all.len().div_ceil(THREADS).max(1))
-            .map(|part| scope.spawn(move || part.iter().map(each).collect::<Result<Vec<T>>>()))
-            .collect();
-        let mut done = Vec::with_capacity(all.len());
-        for part in parts {
-            done.extend(part.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??);
-        }
-        Ok(done)
-    })
-}
-
-/// Opens everybody's session from a snapshot of all their topics, and waits until all are live.
-fn connect(fleet: &mut Fleet, address: &str, tokens: &[String]) -> Result<()> {
-    let mut ids = Vec::new();
-    for (number, token) in tokens.iter().enumerate() {
-        let mut api = Api::connect(address, token)?;
-        let boot = api.call("/api/client.userBoot", &json!({}))?;
-        let positions = boot.get("_p").context("no positions")?;
-        ids.push(boot.pointer("/self/id").and_then(Value::as_str).context("self")?.to_owned());
-        let ticket = api.call("/realtime/v1/connect", &json!({}))?;
-        fleet.open_all(ticket.get("url").and_then(Value::as_str).context("url")?, positions)?;
-        if (number + 1) % 500 == 0 {
-            progress(&format!("{} sessions are open", number + 1));
-        }
-        fleet.turn(Duration::ZERO, &Sends::default())?;
-    }
-    let until = Instant::now() + LIVE_WITHIN;
-    while fleet.live() < fleet.len() {
-        ensure!(Instant::now() < until, "{} of {} sessions are live", fleet.live(), fleet.len());
-        fleet.turn(Duration::from_millis(100), &Sends::default())?;
-    }
-    for number in 0..tokens.len() {
-        let watched: Vec<&String> = ids.iter().cycle().skip(number + 1).take(WATCHED).collect();
-        fleet.say(number, &json!({ "type": "presence_sub", "ids": watched }))?;
-    }
-    Ok(())
-}
-
 /// A run.
 struct Run<'s> {
     tokens: Vec<String>,
@@ -248,7 +206,7 @@ struct Run<'s> {
 }
 
 impl Run<'_> {
-    fn go(&mut self, options: &Mix) -> Result<Vec<Figure>> {
+    fn go(&mut self, options: &Mix) -> Result<Report> {
         let zipf = Zipf::new(self.workspace.channels.len());
         let start = Instant::now();
         let length = Duration::from_secs(options.seconds.into());
@@ -292,7 +250,7 @@ impl Run<'_> {
             self.expected
         );
         let latency: &Histogram<u64> = &self.fleet.latency;
-        let mut figures = vec![
+        let mut report = Report::new(vec![
             Figure::once("messages per second", "1/s", options.rate),
             Figure::once("calls per second, all methods", "1/s", calls / took),
             Figure::once("frames per second", "1/s", frames / took),
@@ -301,10 +259,10 @@ impl Run<'_> {
             Figure::once("resident memory of the server", "MB", rounded(after.resident) / 1_048_576.0),
             Figure::once("sessions that were told to pull", "", rounded(found.pulled)),
             Figure::once("calls that changed nothing", "", rounded(self.refused)),
-        ];
-        figures.extend(percentiles("due → at a session", latency));
-        figures.extend(percentiles("due → answered, all methods", &self.posters.latency));
-        Ok(figures)
+        ]);
+        report.latency("due → at a session", latency);
+        report.latency("due → answered, all methods", &self.posters.latency);
+        Ok(report)
     }
 
     /// A message and what goes with it; `false`: all connections wait.

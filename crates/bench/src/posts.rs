@@ -1,7 +1,8 @@
 //! Scenario `posts`: how many messages a second are acknowledged, from many senders to few or many topics.
 //!
 //! Each sender posts, waits for the answer, and posts again. Compared with SQLite alone on the same disk and core,
-//! before and after in each round.
+//! before and after in each round; and with an append-only log, to which nothing is compared or indexed: what the disk alone
+//! would take in batches of the same size.
 
 use std::{
     path::PathBuf,
@@ -16,7 +17,7 @@ use crate::{
     http::Api,
     measure,
     posters::{Posters, Sender},
-    report::{self, Figure, percentiles, progress, rounded},
+    report::{self, Figure, Report, progress, rounded},
     sends::Sends,
     server::Server,
 };
@@ -51,7 +52,7 @@ impl Posts {
     ///
     /// # Errors
     /// When the server fails, or a post is refused.
-    pub fn run(&self) -> Result<Vec<Figure>> {
+    pub fn run(&self) -> Result<Report> {
         let (people, topics) = (usize::try_from(self.senders)?, usize::try_from(self.topics)?);
         measure::raise_open_files();
         let core = (measure::cores() > 1).then_some(1);
@@ -62,12 +63,16 @@ impl Posts {
         let mut fleet = Fleet::new("")?;
         let mut posters = Posters::connect(&fleet, &server.address, senders, usize::try_from(self.bytes)?)?;
         let (mut rates, mut ratios, mut bares, mut cpus) = (vec![], vec![], vec![], vec![]);
+        let (mut logs, mut to_logs, mut batches) = (vec![], vec![], vec![]);
         for round in 1..=self.rounds {
             let before = self.bare(&server, core)?;
+            let commits = server.commits()?;
             let used = server.usage()?.cpu;
             let (rate, acknowledged) = self.measure(&mut fleet, &mut posters)?;
             let cpu = (server.usage()?.cpu - used).as_secs_f64() / rounded(acknowledged.max(1));
+            let commits = server.commits()? - commits;
             let after = self.bare(&server, core)?;
+            let log = self.log(&server, core, acknowledged, commits)?;
             let limit = f64::midpoint(before, after);
             progress(&format!(
                 "round {round}: {rate:.0} posts per second, SQLite alone {before:.0} and {after:.0}: ×{:.2}",
@@ -77,16 +82,22 @@ impl Posts {
             ratios.push(rate / limit);
             bares.push(limit);
             cpus.push(cpu * 1_000_000.0);
+            logs.push(log);
+            to_logs.push(rate / log);
+            batches.push(rounded(acknowledged) / rounded(commits.max(1)));
         }
         let sync = disk::sync_micros(server.data())?;
-        let mut figures = vec![
+        let mut report = Report::new(vec![
             Figure::of("posts acknowledged per second", "1/s", &rates, &ratios),
             Figure::of("messages per second, SQLite alone", "1/s", &bares, &[]),
+            Figure::of("posts acknowledged per second, to the log", "1/s", &rates, &to_logs),
+            Figure::of("records per second, append-only log alone", "1/s", &logs, &[]),
+            Figure::of("posts per commit", "", &batches, &[]),
             Figure::of("server CPU per post", "µs", &cpus, &[]),
             Figure::once("one fdatasync of 316 bytes, p50", "ms", rounded(sync) / 1_000.0),
-        ];
-        figures.extend(percentiles("sent → acknowledged", &posters.latency));
-        Ok(figures)
+        ]);
+        report.latency("sent → acknowledged", &posters.latency);
+        Ok(report)
     }
 
     /// Everybody with the channels that are theirs to post to.
@@ -145,6 +156,21 @@ impl Posts {
         let length = Duration::from_secs(self.seconds.into()) / 2;
         measure::pin(core)?;
         let rate = bare::messages_per_second(&copy, topics, batch, bytes, length);
+        measure::pin(core.map(|_| 0))?;
+        rate
+    }
+
+    /// An append-only file on the same disk, with as many records to a batch as the server's commits had posts.
+    fn log(&self, server: &Server, core: Option<usize>, posts: u64, commits: u64) -> Result<f64> {
+        let batch = usize::try_from(posts.div_ceil(commits.max(1)))?;
+        let length = Duration::from_secs(self.seconds.into()) / 2;
+        measure::pin(core)?;
+        let rate = disk::records_per_second(
+            server.data(),
+            batch,
+            disk::record(usize::try_from(self.bytes)?),
+            length,
+        );
         measure::pin(core.map(|_| 0))?;
         rate
     }

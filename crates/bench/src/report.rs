@@ -1,9 +1,46 @@
-//! What a scenario found.
+//! What a scenario found: figures, whole latencies, a table.
 
 use std::io::Write as _;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+
+/// All that a scenario found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Its figures.
+    pub figures: Vec<Figure>,
+    /// Its latencies, whole.
+    pub(crate) latencies: Vec<Latency>,
+}
+
+/// A distribution of latencies.
+#[derive(Debug)]
+pub(crate) struct Latency {
+    pub(crate) what: String,
+    pub(crate) micros: Histogram<u64>,
+}
+
+impl Report {
+    /// A report of these figures, so far.
+    pub(crate) fn new(figures: Vec<Figure>) -> Self {
+        Self { figures, latencies: Vec::new() }
+    }
+
+    /// Adds latencies: their percentiles become figures in milliseconds.
+    pub(crate) fn latency(&mut self, what: &str, micros: &Histogram<u64>) {
+        for percentile in [50.0, 90.0, 99.0, 99.9, 100.0] {
+            let name = format!("{what}, p{percentile}");
+            self.figures.push(Figure::once(name, "ms", millis(micros, percentile)));
+        }
+        self.latencies.push(Latency { what: what.to_owned(), micros: micros.clone() });
+    }
+}
+
+/// A percentile of latencies in microseconds, in milliseconds.
+pub(crate) fn millis(micros: &Histogram<u64>, percentile: f64) -> f64 {
+    rounded(micros.value_at_percentile(percentile)) / 1_000.0
+}
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +58,9 @@ pub struct Figure {
     pub spread: [f64; 2],
     /// Rounds that counted.
     pub rounds: usize,
+    /// What [`Figure::spread`] is the spread of, round by round.
+    #[serde(skip)]
+    pub(crate) each: Vec<f64>,
 }
 
 impl Figure {
@@ -37,6 +77,7 @@ impl Figure {
                 basis.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             ],
             rounds: values.len(),
+            each: basis.to_vec(),
         }
     }
 
@@ -52,17 +93,6 @@ fn median(values: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
     if sorted.len() % 2 == 1 { at(middle) } else { (at(middle.wrapping_sub(1)) + at(middle)) / 2.0 }
-}
-
-/// Percentiles of latencies in microseconds, as figures in milliseconds.
-pub(crate) fn percentiles(what: &str, latency: &Histogram<u64>) -> Vec<Figure> {
-    [50.0, 90.0, 99.0, 99.9, 100.0]
-        .into_iter()
-        .map(|percentile| {
-            let micros = latency.value_at_percentile(percentile);
-            Figure::once(format!("{what}, p{percentile}"), "ms", rounded(micros) / 1_000.0)
-        })
-        .collect()
 }
 
 /// A count as a number with a fraction: exact up to 2^53.

@@ -109,6 +109,18 @@ impl Server {
         Ok(())
     }
 
+    /// How many transactions it committed so far.
+    ///
+    /// # Errors
+    /// When its database cannot be read.
+    pub(crate) fn commits(&self) -> Result<u64> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = rusqlite::Connection::open_with_flags(self.data().join("parlance.db"), flags)?;
+        let last: i64 =
+            database.query_row("SELECT coalesce(max(n), 0) FROM commits", [], |row| row.get(0))?;
+        u64::try_from(last).map_err(Into::into)
+    }
+
     /// What it used so far.
     ///
     /// # Errors

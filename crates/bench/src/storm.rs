@@ -9,20 +9,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
-    fanout::follow,
+    crowd::{again, follow, ticket, until_live},
     fleet::{Fleet, Seen},
     http::Api,
-    limit::Limit,
     measure,
-    report::{Figure, progress, rounded},
+    plain::{Kind, Plain},
+    report::{Figure, Report, progress, rounded},
     sends::Sends,
     server::Server,
 };
 
 /// Messages that everybody misses.
 const MISSED: usize = 50;
-/// How long everything may take.
-const BACK_WITHIN: Duration = Duration::from_secs(120);
 
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,7 +38,7 @@ impl Storm {
     ///
     /// # Errors
     /// When the server fails, or anything was lost or doubled.
-    pub fn run(&self) -> Result<Vec<Figure>> {
+    pub fn run(&self) -> Result<Report> {
         let people = usize::try_from(self.sessions)?;
         let files = measure::raise_open_files();
         ensure!(
@@ -76,7 +74,7 @@ impl Storm {
             "{expected} copies of {MISSED} messages were due: {seen:?}"
         );
         let limit = accepted(people, core)?;
-        Ok(vec![
+        Ok(Report::new(vec![
             Figure::once(
                 "from the first connection until all are live and caught up",
                 "s",
@@ -85,7 +83,7 @@ impl Storm {
             Figure::of("server CPU per session that came back", "ms", &[cpu * 1_000.0], &[cpu / limit]),
             Figure::once("CPU per connection, accepted and upgraded only", "ms", limit * 1_000.0),
             Figure::once("messages missed and delivered to each", "", rounded(u64::try_from(MISSED)?)),
-        ])
+        ]))
     }
 
     /// Connects everybody, by several threads; returns what came.
@@ -124,27 +122,19 @@ fn part_comes_back(
 ) -> Result<Seen> {
     let mut fleet = Fleet::new(channel)?;
     for token in tokens {
-        let ticket = Api::connect(address, token)?.call("/realtime/v1/connect", &serde_json::json!({}))?;
-        let url = ticket.get("url").and_then(serde_json::Value::as_str).context("url")?;
-        fleet.open(url, Some(at))?;
+        let url = ticket(&mut Api::connect(address, token)?)?;
+        fleet.open(&url, Some(at))?;
         fleet.turn(Duration::ZERO, sends)?;
     }
-    let until = Instant::now() + BACK_WITHIN;
-    while fleet.live() < fleet.len() {
-        ensure!(Instant::now() < until, "{} of {} sessions are back", fleet.live(), fleet.len());
-        fleet.turn(Duration::from_millis(20), sends)?;
-    }
+    until_live(&mut fleet, 0, sends, again(address, tokens, channel, at))?;
     Ok(fleet.seen)
 }
 
 /// CPU seconds of the baseline's server for one connection.
 fn accepted(people: usize, core: Option<usize>) -> Result<f64> {
-    let limit = Limit::start(1, core)?;
+    let limit = Plain::start(&Kind::Limit, 1, core)?;
     let before = limit.usage()?;
-    let mut fleet = Fleet::anonymous()?;
-    for _ in 0..people {
-        fleet.open(&format!("ws://{}/", limit.address), None)?;
-    }
+    let _fleet = limit.connect(people)?;
     let cpu = (limit.usage()?.cpu - before.cpu).as_secs_f64();
     ensure!(cpu > 0.0, "{people} connections are too few to measure");
     Ok(cpu / rounded(u64::try_from(people)?))

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use model::{Head, Position, Seq};
 use rpc::{Delivery, EventRecord, Signal};
+use smallvec::SmallVec;
 
 /// A gateway, by the number that the host gave it.
 pub type GatewayKey = u32;
@@ -90,13 +91,21 @@ pub struct Topic {
     head: Option<Position>,
     /// The largest position that is known to exist. Larger than the head: something is missing.
     exists: Position,
+    /// Nothing in a topic in which nothing happens: of those there are many more than of others.
+    kept: Option<Box<Kept>>,
+    /// Mostly one: a gateway listens to a topic once, for however many sessions.
+    listeners: SmallVec<[Listener; 1]>,
+}
+
+/// The events that a topic keeps.
+#[derive(Debug, Default)]
+struct Kept {
     /// Events without a hole, the last of which is the head. May be empty.
     history: VecDeque<EventRecord>,
     /// Events that cannot be passed on yet, sorted, without repetition.
     early: VecDeque<EventRecord>,
     history_bytes: usize,
     early_bytes: usize,
-    listeners: Vec<Listener>,
 }
 
 /// A gateway and what it has. Once the head is known, it has the head or more.
@@ -115,16 +124,7 @@ impl Topic {
     /// A topic of which nothing is known.
     #[must_use]
     pub fn new(id: model::Topic) -> Self {
-        Self {
-            id,
-            head: None,
-            exists: Position::START,
-            history: VecDeque::new(),
-            early: VecDeque::new(),
-            history_bytes: 0,
-            early_bytes: 0,
-            listeners: Vec::new(),
-        }
+        Self { id, head: None, exists: Position::START, kept: None, listeners: SmallVec::new() }
     }
 
     /// The last event that went to the listeners; `None` until it was learned.
@@ -142,7 +142,7 @@ impl Topic {
     /// Bytes of the events that it keeps.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.history_bytes + self.early_bytes
+        self.kept.as_ref().map_or(0, |kept| kept.history_bytes + kept.early_bytes)
     }
 
     /// What it needs to go on.
@@ -190,12 +190,12 @@ impl Topic {
         self.announce(head);
         // Of what was held, events that lead up to the head without a hole are history.
         while let Some(event) = self.pop_early(|at| at <= head) {
-            if self.history.back().is_some_and(|last| after(last.position) != event.position) {
+            if self.last_of_history().is_some_and(|last| after(last) != event.position) {
                 self.forget_history();
             }
             self.remember(event, limits);
         }
-        if self.history.back().is_some_and(|last| last.position != head) {
+        if self.last_of_history().is_some_and(|last| last != head) {
             self.forget_history();
         }
         for index in 0..self.listeners.len() {
@@ -252,8 +252,10 @@ impl Topic {
     pub fn give_up(&mut self) {
         if let Some(head) = self.head {
             self.exists = head;
-            self.early.clear();
-            self.early_bytes = 0;
+            if let Some(kept) = &mut self.kept {
+                kept.early.clear();
+                kept.early_bytes = 0;
+            }
         }
     }
 
@@ -261,6 +263,7 @@ impl Topic {
     pub fn subscribe(&mut self, gateway: GatewayKey, has: Position, out: &mut impl Deliver) {
         let index = self.listeners.iter().position(|listener| listener.gateway == gateway);
         let index = index.unwrap_or_else(|| {
+            // Where there are several there are few: room for more would be spent in every topic.
             self.listeners.reserve_exact(1);
             self.listeners.push(Listener { gateway, has });
             self.listeners.len() - 1
@@ -293,9 +296,12 @@ impl Topic {
     /// Gives back the memory of a topic in which nothing happens. What leads up to the head is gone then:
     /// who comes back with an older position gets a [`Delivery::Head`].
     pub fn trim(&mut self) {
-        self.history = VecDeque::new();
-        self.history_bytes = 0;
-        self.early.shrink_to_fit();
+        if let Some(kept) = &mut self.kept {
+            kept.history = VecDeque::new();
+            kept.history_bytes = 0;
+            kept.early.shrink_to_fit();
+        }
+        self.kept.take_if(|kept| kept.early.is_empty());
         self.listeners.shrink_to_fit();
     }
 
@@ -309,10 +315,12 @@ impl Topic {
         }
         let (gateway, next) = (listener.gateway, after(listener.has));
         listener.has = head;
-        if self.history.front().is_some_and(|first| first.position <= next)
-            && next.generation == head.generation
+        let history = self.kept.as_ref().map(|kept| &kept.history);
+        if let Some(history) = history
+            .filter(|history| history.front().is_some_and(|first| first.position <= next))
+            .filter(|_| next.generation == head.generation)
         {
-            for event in self.history.iter().filter(|event| event.position >= next) {
+            for event in history.iter().filter(|event| event.position >= next) {
                 out.deliver(gateway, Delivery::Event(event.clone()));
             }
         } else {
@@ -357,7 +365,7 @@ impl Topic {
                 out.deliver(listener.gateway, delivery);
             }
         }
-        if let Some(last) = self.early.back() {
+        if let Some(last) = self.kept.as_ref().and_then(|kept| kept.early.back()) {
             self.exists = self.exists.max(last.position);
         }
         self.pass_on_early(limits, out);
@@ -365,31 +373,33 @@ impl Topic {
 
     fn hold(&mut self, event: EventRecord, limits: &TopicLimits) -> Published {
         self.announce(event.position);
-        let place = self.early.partition_point(|held| held.position < event.position);
-        if self.early.get(place).is_some_and(|held| held.position == event.position) {
+        let kept = self.kept.get_or_insert_default();
+        let place = kept.early.partition_point(|held| held.position < event.position);
+        if kept.early.get(place).is_some_and(|held| held.position == event.position) {
             return Published::Known;
         }
-        let last = place == self.early.len();
-        self.early_bytes += size(&event);
-        self.early.insert(place, event);
+        let last = place == kept.early.len();
+        kept.early_bytes += size(&event);
+        kept.early.insert(place, event);
         // What is nearest to the head is worth most.
         let mut dropped = false;
-        while self.early.len() > limits.early_events_max || self.early_bytes > limits.early_bytes_max {
-            let Some(event) = self.early.pop_back() else { break };
-            self.early_bytes -= size(&event);
+        while kept.early.len() > limits.early_events_max || kept.early_bytes > limits.early_bytes_max {
+            let Some(event) = kept.early.pop_back() else { break };
+            kept.early_bytes -= size(&event);
             dropped = true;
         }
         if dropped && last { Published::Dropped } else { Published::Held }
     }
 
     fn pop_early(&mut self, take: impl FnOnce(Position) -> bool) -> Option<EventRecord> {
-        if !self.early.front().is_some_and(|event| take(event.position)) {
+        let kept = self.kept.as_mut()?;
+        if !kept.early.front().is_some_and(|event| take(event.position)) {
             return None;
         }
-        let event = self.early.pop_front()?;
-        self.early_bytes -= size(&event);
-        if self.early.is_empty() {
-            self.early = VecDeque::new();
+        let event = kept.early.pop_front()?;
+        kept.early_bytes -= size(&event);
+        if kept.early.is_empty() {
+            kept.early = VecDeque::new();
         }
         Some(event)
     }
@@ -398,24 +408,32 @@ impl Topic {
     /// what was deleted meanwhile, and even be an edit of a message that was read as nothing.
     fn forget_early(&mut self, read: &[EventRecord]) {
         let (Some(first), Some(last)) = (read.first(), read.last()) else { return };
+        let Some(kept) = &mut self.kept else { return };
         let places = first.position..=last.position;
-        self.early.retain(|held| !places.contains(&held.position));
-        self.early_bytes = self.early.iter().map(size).sum();
+        kept.early.retain(|held| !places.contains(&held.position));
+        kept.early_bytes = kept.early.iter().map(size).sum();
     }
 
     fn remember(&mut self, event: EventRecord, limits: &TopicLimits) {
-        self.history_bytes += size(&event);
-        self.history.push_back(event);
-        while self.history.len() > limits.history_events_max || self.history_bytes > limits.history_bytes_max
+        let kept = self.kept.get_or_insert_default();
+        kept.history_bytes += size(&event);
+        kept.history.push_back(event);
+        while kept.history.len() > limits.history_events_max || kept.history_bytes > limits.history_bytes_max
         {
-            let Some(event) = self.history.pop_front() else { break };
-            self.history_bytes -= size(&event);
+            let Some(event) = kept.history.pop_front() else { break };
+            kept.history_bytes -= size(&event);
         }
     }
 
+    fn last_of_history(&self) -> Option<Position> {
+        Some(self.kept.as_ref()?.history.back()?.position)
+    }
+
     fn forget_history(&mut self) {
-        self.history.clear();
-        self.history_bytes = 0;
+        if let Some(kept) = &mut self.kept {
+            kept.history.clear();
+            kept.history_bytes = 0;
+        }
     }
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct Live {
     pub(crate) repair: Repair,
 }
 
-pub(crate) type Shard = HashMap<model::Topic, Live>;
+/// A map has up to twice as many places as topics: an empty one is small.
+pub(crate) type Shard = HashMap<model::Topic, Box<Live>>;
 
 /// The live topics of a slot.
 #[derive(Debug)]
@@ -112,7 +113,8 @@ impl Topics {
                 self.count.fetch_add(1, Ordering::Relaxed);
                 self.metrics.topics.inc();
                 added();
-                Some(place.insert(Live { topic: Topic::new(topic), touched: true, repair: Repair::None }))
+                let live = Live { topic: Topic::new(topic), touched: true, repair: Repair::None };
+                Some(place.insert(Box::new(live)))
             }
         }
     }

@@ -2,10 +2,12 @@
 //! comes as a message on a socket opened at `/pub` is an event of it.
 //!
 //! `cargo run --release -p gateway --example fanout -- 127.0.0.1:9002 [rtm|own] [LOOPS]`. Sockets speak RTM by default: then
-//! an event goes out byte for byte as it came in.
+//! an event goes out byte for byte as it came in. The address is printed, so it may be `127.0.0.1:0`:
+//! `parlance bench fanout --gateway PROGRAM` starts this program so.
 
 use std::{
-    env, io,
+    env,
+    io::{self, Write as _},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -199,6 +201,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     socket.listen(4_096)?;
     socket.set_nonblocking(true)?;
     let listener = TcpListener::from_std(socket.into())?;
+    writeln!(io::stdout(), "{}", listener.local_addr()?)?;
     loop {
         let (mut stream, _) = listener.accept().await?;
         let mut request = [0; 2_048];

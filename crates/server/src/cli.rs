@@ -121,6 +121,9 @@ struct Bench {
     /// Print the figures as JSON
     #[arg(long, global = true)]
     json: bool,
+    /// Draw latencies and rounds, as SVG, into this folder
+    #[arg(long, global = true, value_name = "DIR")]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -460,14 +463,17 @@ impl Jobs {
 
 impl Bench {
     fn run(self) -> anyhow::Result<()> {
-        let figures = self.scenario.run()?;
-        if figures.is_empty() {
+        let report = self.scenario.run()?;
+        if report.figures.is_empty() {
             return Ok(());
         }
+        if let Some(folder) = self.plot {
+            report.plot(&folder)?;
+        }
         if self.json {
-            say(&serde_json::to_string_pretty(&figures)?)
+            say(&serde_json::to_string_pretty(&report.figures)?)
         } else {
-            say(&bench::report::table(&figures))
+            say(&bench::report::table(&report.figures))
         }
         Ok(())
     }

@@ -65,12 +65,45 @@ async fn posts_are_compared_with_sqlite_alone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn slow_sessions_are_told_to_pull_and_miss_nothing() -> Result<()> {
+    let plots = tempfile::tempdir()?;
+    let plots_path = plots.path().to_str().context("a path that is no text")?;
+    // Two megabytes for each: more than the queues and buffers of a session hold.
+    let size = ["--sessions", "10", "--percent", "20", "--rate", "250", "--bytes", "4000", "--seconds", "2"];
+    let arguments =
+        [&["bench", "slow", "--json", "--rounds", "1", "--plot", plots_path], size.as_slice()].concat();
+    let output = parlance(&arguments).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let figures = figures(&output)?;
+    let value = |name: &str| figures.iter().find(|(figure, _)| figure == name).map(|(_, value)| *value);
+    ensure!(value("sessions that were told to pull").is_some_and(|pulled| pulled >= 2.0), "{figures:?}");
+    ensure!(value("due → at a quick session, p99").is_some_and(|millis| millis > 0.0), "{figures:?}");
+    let picture = std::fs::read_to_string(plots.path().join("latency.svg"))?;
+    ensure!(picture.contains("due → at a quick session"), "{picture}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn scheduled_messages_of_one_second_come_once_and_not_early() -> Result<()> {
+    let size = ["--channels", "4", "--each", "5", "--people", "3", "--control", "2", "--reads", "20"];
+    let output = parlance(&[&["bench", "hour", "--json"], size.as_slice()].concat()).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let figures = figures(&output)?;
+    let value = |name: &str| figures.iter().find(|(figure, _)| figure == name).map(|(_, value)| *value);
+    ensure!(value("messages that were due in one second") == Some(20.0), "{figures:?}");
+    ensure!(value("post_at → ts of the message, p100").is_some_and(|millis| millis > 0.0), "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_run_is_refused() -> Result<()> {
     for arguments in [
         ["bench", "fanout", "--members", "15001"],
         ["bench", "fanout", "--bytes", "3"],
         ["bench", "storm", "--sessions", "0"],
         ["bench", "idle", "--seconds", "0"],
+        ["bench", "slow", "--percent", "0"],
+        ["bench", "hour", "--each", "30"],
     ] {
         let output = parlance(&arguments).await?;
         ensure!(
