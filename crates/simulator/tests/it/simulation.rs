@@ -9,8 +9,17 @@ const SEEDS_LONG: Range<u64> = 1..4_001;
 /// Seeds that a bug may hide from.
 const SEEDS_PER_MUTANT: Range<u64> = 1..101;
 /// Seeds that once found something, and what.
-const ONCE_FAILED: [(u64, &str); 1] =
-    [(69, "what a Channel Server held went before what was read, with the text of a deleted message")];
+const ONCE_FAILED: [(u64, &str); 3] = [
+    (69, "what a Channel Server held went before what was read, with the text of a deleted message"),
+    (
+        3_708,
+        "the publisher waited for an answer that a broken network had lost, and everybody for the publisher",
+    ),
+    (
+        3_901,
+        "a slow session that left a channel and came back was told to pull, but not beyond where it stood",
+    ),
+];
 /// Bugs put in on purpose; `mutants.rs` says what each is.
 const MUTANTS: [&str; 11] = [
     "publish-before-commit",
