@@ -46,7 +46,7 @@ const ROWS_KEPT_MAX = 600;
 const ROWS_MAX = 1_000;
 const ROWS_AROUND = 300;
 /** Who scrolls so fast that pages come without a pause waits at so many for what is far away to go: each page costs as much as there are rows. */
-const ROWS_FULL = 2_000;
+const ROWS_FULL = 1_300;
 /** Replies of a thread that are shown at once. */
 const THREAD_MAX = 4_000;
 /** A snapshot older than this is renewed when the server is reachable, whatever events said since, milliseconds. */
