@@ -192,6 +192,7 @@ impl Crowd {
 
     fn measure(&mut self, server: &Server, options: &Fanout) -> Result<Measured> {
         let people = u64::try_from(self.fleet.len())?;
+        self.posters.reconnect(&self.fleet)?;
         let run = options.with(|| server.usage());
         let posters = std::cell::RefCell::new(&mut self.posters);
         let measured = run.go(

@@ -47,6 +47,15 @@ pub(crate) struct Posters {
     pub(crate) latency: Histogram<u64>,
 }
 
+fn connect(fleet: &Fleet, address: &str, number: usize) -> Result<TcpStream> {
+    let stream = std::net::TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    let mut stream = TcpStream::from_std(stream);
+    fleet.registry().register(&mut stream, Token(FIRST_OTHER + number), Interest::READABLE)?;
+    Ok(stream)
+}
+
 impl Posters {
     /// Connects each; a message's text has so many bytes.
     ///
@@ -55,11 +64,7 @@ impl Posters {
     pub(crate) fn connect(fleet: &Fleet, address: &str, senders: Vec<Sender>, bytes: usize) -> Result<Self> {
         let mut posters = Vec::with_capacity(senders.len());
         for (number, sender) in senders.into_iter().enumerate() {
-            let stream = std::net::TcpStream::connect(address)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            fleet.registry().register(&mut stream, Token(FIRST_OTHER + number), Interest::READABLE)?;
+            let stream = connect(fleet, address, number)?;
             posters.push(Poster { stream, sender, posted: 0, answer: Vec::new(), due: None });
         }
         Ok(Self {
@@ -70,6 +75,19 @@ impl Posters {
             acknowledged: 0,
             latency: Histogram::new(3)?,
         })
+    }
+
+    /// Connects each anew: the server closes what was idle for long, while something else was measured.
+    ///
+    /// # Errors
+    /// When a post waits for its answer, or the server takes no connection.
+    pub(crate) fn reconnect(&mut self, fleet: &Fleet) -> Result<()> {
+        ensure!(self.waiting() == 0, "{} posts have no answer yet", self.waiting());
+        for (number, poster) in self.posters.iter_mut().enumerate() {
+            poster.stream = connect(fleet, &self.address, number)?;
+            poster.answer.clear();
+        }
+        Ok(())
     }
 
     /// Posts over a connection that waits for nothing; `false`: all of them wait.
