@@ -20,8 +20,8 @@ pub const BATCHES_MAX: usize = 1_024;
 const CALL_EVENTS_MAX: usize = 1_024;
 /// Time between two sweeps: well under the two seconds of I8.
 const SWEEP_PERIOD: Duration = Duration::from_millis(400);
-/// Sweeps that announce the same heads: a lost announcement is repeated.
-const SWEEPS_OVERLAP: usize = 3;
+/// How often a head is announced and taken: one that was taken may still be lost behind `admin`.
+const ANNOUNCED_TIMES: u32 = 3;
 /// Events whose write times are remembered, for journeys.
 const JOURNEYS_MAX: usize = 4_096;
 
@@ -59,6 +59,32 @@ impl Journeys {
     #[must_use]
     pub fn get(&self, topic: Topic, seq: Seq) -> Option<(TraceId, WriteTimes)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).times.get(&(topic, seq)).copied()
+    }
+}
+
+/// The heads that are still to be announced, each so often. Whoever does not take one is told again, however long it takes.
+#[derive(Debug, Default)]
+struct Heads(HashMap<Topic, (Position, u32)>);
+
+impl Heads {
+    fn changed(&mut self, heads: Vec<Head>) {
+        for Head { topic, position } in heads {
+            let known = self.0.entry(topic).or_insert((position, ANNOUNCED_TIMES));
+            *known = (position.max(known.0), ANNOUNCED_TIMES);
+        }
+    }
+
+    fn all(&self) -> Vec<Head> {
+        self.0.iter().map(|(&topic, &(position, _))| Head { topic, position }).collect()
+    }
+
+    fn taken(&mut self, topic: Topic) {
+        if let Some((_, left)) = self.0.get_mut(&topic) {
+            *left -= 1;
+            if *left == 0 {
+                self.0.remove(&topic);
+            }
+        }
     }
 }
 
@@ -101,7 +127,7 @@ impl Publisher {
     /// Looks what changed in one store, whichever process wrote to it, and tells this one's roles; until the
     /// drain.
     pub async fn sweep(self: Arc<Self>, mut sweep: Box<dyn Sweep>, drain: CancellationToken) {
-        let (mut recent, mut revoked) = (VecDeque::new(), Vec::new());
+        let (mut heads, mut revoked) = (Heads::default(), Vec::new());
         let mut ticks = tokio::time::interval(SWEEP_PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -110,13 +136,13 @@ impl Publisher {
                 _ = ticks.tick() => {}
             }
             match sweep.changed().await {
-                Ok(Changed { heads, revoked: found }) => {
-                    recent.push_back(heads);
+                Ok(Changed { heads: changed, revoked: found }) => {
+                    heads.changed(changed);
                     revoked.extend(found);
                 }
                 Err(error) => warn!(%error, "sweep cannot read"),
             }
-            self.announce(&mut recent).await;
+            self.announce(&mut heads).await;
             self.revoke(&mut revoked).await;
         }
     }
@@ -133,22 +159,18 @@ impl Publisher {
         }
     }
 
-    /// Announces what recent sweeps found, and forgets what was announced often enough.
-    async fn announce(&self, recent: &mut VecDeque<Vec<Head>>) {
-        let mut newest: HashMap<Topic, Position> = HashMap::new();
-        for head in recent.iter().flatten() {
-            let position = newest.entry(head.topic).or_insert(head.position);
-            *position = head.position.max(*position);
-        }
-        let heads: Vec<Head> = newest.into_iter().map(|(topic, position)| Head { topic, position }).collect();
-        if !heads.is_empty()
-            && let Err(error) = self.admin.announce(&self.call(), heads).await
-        {
-            warn!(%error, "sweep not taken, repeated at the next");
+    /// Announces what sweeps found, until it was taken often enough.
+    async fn announce(&self, heads: &mut Heads) {
+        let announced = heads.all();
+        if announced.is_empty() {
             return;
         }
-        if recent.len() >= SWEEPS_OVERLAP {
-            recent.pop_front();
+        match self.admin.announce(&self.call(), announced.clone()).await {
+            Ok(replies) => {
+                let taken = announced.iter().zip(&replies).filter(|(_, reply)| **reply == Reply::Ok);
+                taken.for_each(|(head, _)| heads.taken(head.topic));
+            }
+            Err(error) => warn!(%error, "sweep not taken, repeated at the next"),
         }
     }
 
