@@ -9,12 +9,10 @@ const SEEDS_LONG: Range<u64> = 1..4_001;
 /// Seeds that a bug may hide from.
 const SEEDS_PER_MUTANT: Range<u64> = 1..101;
 /// Seeds that once found something, and what.
-const ONCE_FAILED: [(u64, &str); 3] = [
+const ONCE_FAILED: [(u64, &str); 4] = [
     (69, "what a Channel Server held went before what was read, with the text of a deleted message"),
-    (
-        3_708,
-        "the publisher waited for an answer that a broken network had lost, and everybody for the publisher",
-    ),
+    (714, "a head was forgotten although nobody had taken it"),
+    (3_708, "the publisher waited for an answer that a broken network had lost, and all for the publisher"),
     (
         3_901,
         "a slow session that left a channel and came back was told to pull, but not beyond where it stood",
