@@ -27,6 +27,8 @@ pub const FLAT: u64 = 32;
 /// Memory for each byte of input where trees of JSON are made of it: a node of a map has eleven places, and needs six
 /// bytes of text; a target that compares holds several trees.
 pub const TREES: u64 = 1_024;
+/// As [`TREES`], where two bytes of text make a styled element of three members (`*x*x*x`).
+pub const ELEMENTS: u64 = 3 * TREES;
 /// Time that any input may take, in a debug build on a machine that does something else at the same time.
 const TIME: Duration = Duration::from_millis(50);
 const TIME_PER_BYTE: Duration = Duration::from_micros(20);
@@ -60,8 +62,11 @@ impl Random {
 /// # Panics
 /// When the target panics, or takes too long or too much memory; the input is printed.
 pub fn fuzz<T: Hash>(name: &str, memory: u64, corpus: &[&[u8]], words: &[&str], target: impl Fn(&[u8]) -> T) {
-    let seed = number("PARLANCE_FUZZ_SEED").unwrap_or_else(|| hash(&(std::process::id(), Instant::now())));
-    let time = Duration::from_secs(number("PARLANCE_FUZZ_SECONDS").unwrap_or(1));
+    // A short run is the same everywhere, so that what it finds is of the change and not of the day. A long one is new.
+    let long = number("PARLANCE_FUZZ_SECONDS");
+    let fresh = || if long.is_some() { hash(&(std::process::id(), Instant::now())) } else { hash(&name) };
+    let seed = number("PARLANCE_FUZZ_SEED").unwrap_or_else(fresh);
+    let time = Duration::from_secs(long.unwrap_or(1));
     let mut random = Random::new(seed);
     let mut pool: Vec<Vec<u8>> = Vec::new();
     let mut behaviours = HashSet::new();

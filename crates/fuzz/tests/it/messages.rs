@@ -1,6 +1,6 @@
 //! What a message says: mrkdwn, rich text, blocks.
 
-use fuzz::{TREES, fuzz, linear, text};
+use fuzz::{ELEMENTS, TREES, fuzz, linear, text};
 use serde_json::{Value, json};
 use wire::mrkdwn::{from_rich_text, parse, to_rich_text, write};
 
@@ -35,7 +35,7 @@ fn mrkdwn() {
         b"> quoted\n> more\n```\nfn main() {}\n```\n:wave: <!here> <!date^1712345678^{date}|then>",
         "*fett* _kursiv_ \u{1f389} &lt;kein Link&gt;".as_bytes(),
     ];
-    fuzz("mrkdwn", TREES, corpus, MARKS, |bytes| {
+    fuzz("mrkdwn", ELEMENTS, corpus, MARKS, |bytes| {
         let source = text(bytes);
         let tree = parse(&source);
         let written = write(&tree);
