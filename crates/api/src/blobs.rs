@@ -6,6 +6,7 @@
 //! is on its way.
 
 use std::{
+    convert::Infallible,
     fmt::{self, Display},
     io,
     ops::Range,
@@ -166,6 +167,18 @@ impl Blobs {
         finished
     }
 
+    /// Writes bytes that are all there.
+    ///
+    /// # Errors
+    /// As [`Blobs::write`].
+    pub async fn write_all(
+        &self,
+        key: (WorkspaceId, impl Into<Folder<'_>>, &str),
+        bytes: Bytes,
+    ) -> Result<Written, BlobError> {
+        self.write(key, stream::iter([Ok::<_, Infallible>(bytes)]), u64::MAX).await
+    }
+
     /// Reads bytes as somebody takes them.
     ///
     /// # Errors
@@ -322,8 +335,6 @@ fn from_file(file: std::fs::File, range: Range<u64>) -> impl Stream<Item = io::R
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
     const TEAM: WorkspaceId = WorkspaceId::from_raw(1);

@@ -269,15 +269,19 @@ fn tag(found: &FileRead, wanted: Wanted<'_>) -> String {
     }
 }
 
+/// Whether the client says that it has what is tagged so (`If-None-Match`).
+pub(crate) fn has(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let is_it = |one: &str| one.trim().trim_start_matches("W/") == tag;
+    known.is_some_and(|known| known.trim() == "*" || known.split(',').any(is_it))
+}
+
 /// Conditions first, then the range (RFC 9110, 13.2.2).
 fn decide(headers: &HeaderMap, tag: &str, size: u64) -> Answer {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(known) = text(header::IF_NONE_MATCH) {
-        let has = |one: &str| one.trim().trim_start_matches("W/") == tag;
-        if known.trim() == "*" || known.split(',').any(has) {
-            return Answer::NotModified;
-        }
+    if has(headers, tag) {
+        return Answer::NotModified;
     }
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     // A date tells less than a tag: with one there is no part.
     let same = text(header::IF_RANGE).is_none_or(|known| known.trim() == tag);
     match text(header::RANGE).filter(|_| same) {

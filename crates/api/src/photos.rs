@@ -20,7 +20,7 @@ use crate::{
     app::App,
     blobs::{BlobError, Folder},
     call::Cx,
-    downloads::{not_found, plain, put},
+    downloads::{has, not_found, plain, put},
     errors::Failure,
     random,
 };
@@ -107,9 +107,8 @@ pub async fn set(cx: &Cx, picture: &Picture, crop: Option<Crop>) -> Result<User,
     let job = job_kinds::delete_photo(JobId::from_random(random::number()?), user, &photo.name, unused_at);
     cx.write(WriteKind::Enqueue(job)).await?;
     for (size, part) in made.image.thumbnails.iter().zip(made.parts) {
-        let whole = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(part)]);
-        let key = (workspace, Folder::Photo(user, &photo.name), photo.blob(size.edge));
-        let written = cx.app.deps.blobs.write((key.0, key.1, &key.2), whole, u64::MAX).await;
+        let (folder, blob) = (Folder::Photo(user, &photo.name), photo.blob(size.edge));
+        let written = cx.app.deps.blobs.write_all((workspace, folder, &blob), part).await;
         written.map_err(|failed| {
             error!(error = %failed, "a photo could not be written");
             match failed {
@@ -181,8 +180,9 @@ async fn answer(app: &App, method: &Method, headers: &HeaderMap, path: &str) -> 
     let Some(shown) = Shown::read(path) else { return not_found() };
     // What an address shows never changes, so the address is a tag.
     let tag = format!("\"{}\"", path.trim_start_matches("/photos/"));
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let unchanged = has(headers, &tag);
     let (kind, size, body) = match shown {
+        Shown::Pattern(..) if unchanged => ("image/png", 0, Body::empty()),
         Shown::Pattern(pattern, edge) => match pictures::pattern::png(pattern, edge) {
             Ok(bytes) => ("image/png", u64::try_from(bytes.len()).unwrap_or_default(), Body::from(bytes)),
             Err(error) => {
@@ -202,7 +202,6 @@ async fn answer(app: &App, method: &Method, headers: &HeaderMap, path: &str) -> 
             }
         }
     };
-    let unchanged = known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag));
     let mut response = Response::new(if unchanged || *method == Method::HEAD { Body::empty() } else { body });
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -205,11 +205,7 @@ impl Crowd {
         ensure!(posters.waiting() == 0, "{} posts were not answered", posters.waiting());
         let sent = u64::try_from(self.sends.len())?;
         ensure!(posters.acknowledged == sent, "{sent} sent, {} acknowledged", posters.acknowledged);
-        let seen = &measured.seen;
-        ensure!(
-            seen.delivered == sent * people && seen.missed == 0 && seen.repeated == 0,
-            "{sent} messages to {people} sessions: {seen:?}"
-        );
+        measured.seen.exactly(sent * people)?;
         Ok(measured)
     }
 }

@@ -63,6 +63,20 @@ pub(crate) struct Seen {
     pub(crate) signals: u64,
 }
 
+impl Seen {
+    /// Looks that so many copies came, each once and in order.
+    ///
+    /// # Errors
+    /// What came instead.
+    pub(crate) fn exactly(&self, due: u64) -> Result<()> {
+        ensure!(
+            self.delivered == due && self.missed == 0 && self.repeated == 0,
+            "{due} copies were due: {self:?}"
+        );
+        Ok(())
+    }
+}
+
 /// The clients.
 pub(crate) struct Fleet {
     poll: Poll,

@@ -249,11 +249,7 @@ impl Town {
         for _ in 0..10 {
             self.turn(Duration::from_millis(20))?;
         }
-        let seen = &self.fleet.seen;
-        ensure!(
-            seen.delivered == due && seen.missed == 0 && seen.repeated == 0,
-            "{due} copies were due: {seen:?}"
-        );
+        self.fleet.seen.exactly(due)?;
         self.came = due;
         Ok(())
     }

@@ -69,10 +69,7 @@ impl Storm {
         let took = start.elapsed();
         let cpu = (server.usage()?.cpu - before.cpu).as_secs_f64() / rounded(u64::try_from(people)?);
         let expected = u64::try_from(people * MISSED)?;
-        ensure!(
-            seen.delivered == expected && seen.repeated == 0 && seen.missed == 0,
-            "{expected} copies of {MISSED} messages were due: {seen:?}"
-        );
+        seen.exactly(expected)?;
         let limit = accepted(people, core)?;
         Ok(Report::new(vec![
             Figure::once(

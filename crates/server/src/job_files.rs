@@ -1,6 +1,6 @@
 //! What jobs do with the bytes of files and photos.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use api::blobs::{Blobs, Folder};
 use async_trait::async_trait;
@@ -43,8 +43,7 @@ impl jobs::Files for JobFiles {
             Err(failed) => return Err(failed.to_string()),
         };
         for (thumbnail, part) in made.image.thumbnails.iter().zip(made.parts) {
-            let whole = futures_util::stream::iter([Ok::<_, Infallible>(part)]);
-            let written = self.blobs.write((workspace, file, &thumbnail.blob()), whole, u64::MAX).await;
+            let written = self.blobs.write_all((workspace, file, &thumbnail.blob()), part).await;
             written.map_err(|failed| failed.to_string())?;
         }
         Ok(Some(jobs::Picture { image: Some(made.image), channels }))
