@@ -90,6 +90,33 @@ pub(crate) fn unfinished(lines: &[String]) -> Vec<String> {
     names
 }
 
+/// What failed, and the first line of why, from whichever runner.
+pub(crate) fn failures(lines: &[String]) -> Vec<String> {
+    let lines: Vec<String> = lines.iter().map(|line| strip_ansi(line)).collect();
+    let mut found: Vec<String> = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let next = |at: usize| lines.get(at + 1).map(|line| line.trim()).unwrap_or_default();
+        let failure =
+            if let Some(name) = line.strip_prefix("test ").and_then(|it| it.strip_suffix(" ... FAILED")) {
+                let thread = format!("thread '{name}' ");
+                let at =
+                    lines.iter().position(|line| line.starts_with(&thread) && line.contains(" panicked at "));
+                at.map_or_else(|| name.to_owned(), |at| format!("{name}: {}", next(at)))
+            } else if let Some(name) = line.trim_start().strip_prefix("FAIL ") {
+                format!("{}: {}", name.trim(), next(number))
+            } else if let Some(name) = line.strip_prefix("not ok ") {
+                name.to_owned()
+            } else {
+                continue;
+            };
+        found.push(failure.chars().take(FAILURE_CHARS).collect());
+    }
+    found
+}
+
+/// As long as what is shown of a failure may be.
+const FAILURE_CHARS: usize = 400;
+
 fn vitest(line: &str) -> Count {
     let Some(rest) = line.trim().strip_prefix("Tests ") else { return Count::default() };
     let mut count = Count::default();
@@ -160,6 +187,16 @@ mod tests {
         let libtest = "test slow has been running for over 60 seconds\ntest hangs has been running for over 60 seconds\n\
                        test slow ... ok\ntest quick ... ok\nslow\n";
         assert_eq!(unfinished(&lines(libtest)), ["hangs"]);
+    }
+
+    #[test]
+    fn what_failed_is_named_with_the_reason() {
+        let text = "test a::b ... ok\ntest a::c ... FAILED\nthread 'a::c' (7) panicked at src/a.rs:3:5:\nno such thing\n\
+                    \u{1b}[41m FAIL \u{1b}[49m e2e/a.test.ts > sends\nAssertionError: expected 1\nnot ok edits: no ts\n\
+                    test d ... FAILED";
+        let expect =
+            ["a::c: no such thing", "e2e/a.test.ts > sends: AssertionError: expected 1", "edits: no ts", "d"];
+        assert_eq!(failures(&lines(text)), expect);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::count::Count;
 use crate::paths;
-use crate::report::Verdict;
+use crate::report::{Outcome, Verdict};
 
 /// Licences that do not ask for more than ours.
 const ALLOWED: &[&str] = &[
@@ -62,7 +62,7 @@ pub(crate) fn check() -> Result<Verdict> {
     }
     let count =
         Count { passed: u64::from(refused.is_empty()), failed: u64::from(!refused.is_empty()), skipped: 0 };
-    Ok(Verdict::Ran(count, refused.join(", ")))
+    Ok(Verdict::Ran(count, Outcome::note(refused.join(", "))))
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::count::{Count, Format, count, unfinished};
+use crate::count::{Count, Format, count, failures, unfinished};
 use crate::shell;
 
 /// The state of a run.
@@ -21,25 +21,47 @@ struct Row {
     step: String,
     count: Count,
     took: Duration,
-    note: String,
+    outcome: Outcome,
 }
 
 /// What a step came to.
 pub(crate) enum Verdict {
     /// Tests ran.
-    Ran(Count, String),
+    Ran(Count, Outcome),
     /// A peer is missing: which, and how to get it.
     Missing(String),
+}
+
+/// What is told of a step besides its numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// How it ended, if not well.
+    note: String,
+    /// What failed, and why.
+    failures: Vec<String>,
+}
+
+impl Outcome {
+    /// Only how it ended.
+    pub(crate) fn note(note: String) -> Outcome {
+        Outcome { note, failures: Vec::new() }
+    }
+
+    fn and(mut self, other: Outcome) -> Outcome {
+        let notes = [self.note, other.note].into_iter().filter(|note| !note.is_empty());
+        self.note = notes.collect::<Vec<_>>().join("; ");
+        self.failures.extend(other.failures);
+        self
+    }
 }
 
 impl Verdict {
     /// Both.
     pub(crate) fn and(self, other: Verdict) -> Verdict {
         match (self, other) {
-            (Verdict::Ran(mut count, note), Verdict::Ran(more, other)) => {
+            (Verdict::Ran(mut count, outcome), Verdict::Ran(more, other)) => {
                 count += more;
-                let notes = [note, other].into_iter().filter(|note| !note.is_empty());
-                Verdict::Ran(count, notes.collect::<Vec<_>>().join("; "))
+                Verdict::Ran(count, outcome.and(other))
             }
             (missing @ Verdict::Missing(_), _) | (_, missing @ Verdict::Missing(_)) => missing,
         }
@@ -64,15 +86,15 @@ impl Report {
         }
         println!("\n── {step} ──");
         let started = Instant::now();
-        let (count, note) = match run() {
-            Ok(Verdict::Ran(count, note)) => (count, note),
+        let (count, outcome) = match run() {
+            Ok(Verdict::Ran(count, outcome)) => (count, outcome),
             Ok(Verdict::Missing(what)) => {
-                (Count { skipped: 1, ..Count::default() }, format!("missing: {what}"))
+                (Count { skipped: 1, ..Count::default() }, Outcome::note(format!("missing: {what}")))
             }
-            Err(error) => (Count { failed: 1, ..Count::default() }, format!("{error:#}")),
+            Err(error) => (Count { failed: 1, ..Count::default() }, Outcome::note(format!("{error:#}"))),
         };
         let took = started.elapsed();
-        let row = Row { step: step.to_owned(), count, took, note };
+        let row = Row { step: step.to_owned(), count, took, outcome };
         println!("── {}", row.line(self.strict));
         self.rows.push(row);
     }
@@ -83,6 +105,7 @@ impl Report {
         println!("\n── summary ──");
         for row in &self.rows {
             println!("{}", row.line(self.strict));
+            row.outcome.failures.iter().for_each(|failure| println!("        {failure}"));
             sum += row.count;
         }
         if self.strict {
@@ -105,7 +128,10 @@ impl Row {
             (0, _) if !strict => "skipped",
             _ => "FAILED",
         };
-        let note = if self.note.is_empty() { String::new() } else { format!("  {}", self.note) };
+        let note = match &self.outcome.note {
+            note if note.is_empty() => String::new(),
+            note => format!("  {note}"),
+        };
         let took = self.took.as_secs_f64();
         format!(
             "{word:<8}{:<21}{passed:>5} passed {failed:>3} failed {skipped:>3} skipped {took:>7.1} s{note}",
@@ -124,5 +150,5 @@ pub(crate) fn command(command: &mut Command, format: Format, limit: Duration) ->
     if !outcome.success && !unfinished.is_empty() {
         note.push_str(&format!("; not finished: {}", unfinished.join(", ")));
     }
-    Ok(Verdict::Ran(count, note))
+    Ok(Verdict::Ran(count, Outcome { note, failures: failures(&outcome.lines) }))
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::count::{Count, Format};
 use crate::postgres::{Bouncer, Postgres};
-use crate::report::{Report, Verdict, command};
+use crate::report::{Outcome, Report, Verdict, command};
 use crate::{conformance, licences, paths, peers, sdk, server, shell, slack, web};
 
 /// What is run.
@@ -59,6 +59,8 @@ const STEPS: &[(&str, &str)] = &[
 
 /// Time for each target of the fuzz tests in a long run; otherwise it is a second.
 const FUZZ_SECONDS_LONG: &str = "60";
+/// What gives property tests their seed: a short run finds the same everywhere.
+const PROPTEST_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "1");
 
 const CHECK_WITHIN: Duration = Duration::from_secs(1800);
 const TESTS_WITHIN: Duration = Duration::from_secs(2400);
@@ -102,7 +104,7 @@ fn web_steps(report: &mut Report) {
         None => {
             let built = web::build()?;
             let note = if built { String::new() } else { "unchanged".to_owned() };
-            Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, note))
+            Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, Outcome::note(note)))
         }
     });
     for (step, script, format) in
@@ -133,7 +135,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
             web::build()?;
         }
         built = Some(server::build()?);
-        Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, String::new()))
+        Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, Outcome::default()))
     };
     if report.wants("binary") {
         report.step("binary", build);
@@ -171,6 +173,8 @@ fn binary_steps(report: &mut Report, options: &Options) {
         }
         if options.long {
             test.env("PARLANCE_FUZZ_SECONDS", FUZZ_SECONDS_LONG);
+            // A long run looks for what is new.
+            test.env_remove(PROPTEST_SEED.0);
         }
         slack::show_libtest(&mut test, options.ci);
         command(&mut test, Format::Libtest, TESTS_WITHIN)
@@ -316,7 +320,7 @@ fn run_sandbox(test: &mut Command, options: &Options) -> Result<Verdict> {
 
 fn cargo() -> Command {
     let mut command = Command::new("cargo");
-    command.current_dir(paths::root()).env("CARGO_TERM_COLOR", "never");
+    command.current_dir(paths::root()).env("CARGO_TERM_COLOR", "never").env(PROPTEST_SEED.0, PROPTEST_SEED.1);
     // A test's error is a sentence; where it came from is in the test.
     command.env("RUST_LIB_BACKTRACE", "0");
     command

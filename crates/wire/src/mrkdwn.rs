@@ -205,6 +205,8 @@ mod tests {
             ("```\nlet x = &amp;y;\n*z*\n```", vec![fence("let x = &y;\n*z*")]),
             ("``` never ends", vec![plain("``` never ends")]),
             ("``````", vec![plain("``````")]),
+            ("> ```\n> ```", vec![quote("```\n```")]),
+            ("```\n> \n```", vec![fence("> ")]),
             ("", vec![]),
         ] {
             assert_eq!(parse(source), parts, "{source:?}");
@@ -249,6 +251,16 @@ mod tests {
         assert_eq!(written, "*a _b_ c <https://x.org|d>`e`*");
         assert_eq!(parse(&written), tree);
         assert_eq!(to_rich_text(&tree), block);
+    }
+
+    #[test]
+    fn marks_stand_where_they_are_read() {
+        // The usual order would put `*` beside `*`, and the shared mark would put `~` beside a letter.
+        for source in ["~*<@U1>*~*", "*a*~*b*~"] {
+            let tree = from_rich_text(&to_rich_text(&parse(source)));
+            assert_eq!(write(&tree), source);
+            assert_eq!(parse(source), tree);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn parse(source: &str) -> Text {
         let content = content.strip_prefix('\n').unwrap_or(content);
         let content = content.strip_suffix('\n').unwrap_or(content);
         // Two fences with nothing between are just characters.
-        if content.is_empty() {
+        if content.is_empty() || is_empty_in_quote(rest, at, inside, end) {
             from = inside;
             continue;
         }
@@ -33,6 +33,14 @@ pub fn parse(source: &str) -> Text {
     }
     read_lines(rest, &mut text);
     text
+}
+
+/// Whether a fence that opens in a quote has nothing but the quote's marks in it.
+fn is_empty_in_quote(text: &str, at: usize, inside: usize, end: usize) -> bool {
+    let lines = text.get(inside..end).and_then(|content| content.strip_prefix('\n'));
+    let empty = lines.is_some_and(|lines| lines.split('\n').all(|line| marked(line, 1) == Some("")));
+    let before = text.get(..at).unwrap_or_default();
+    empty && before.rsplit('\n').next().is_some_and(|line| marked(line, 1).is_some())
 }
 
 fn find(text: &str, from: usize, what: &str) -> Option<usize> {
