@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     println!("2/4 server (release; the first build takes a few minutes)");
-    let binary = server::build()?;
+    let binary = server::build(server::TESTED)?;
     let data = options.data.clone().unwrap_or_else(|| paths::root().join("data/demo"));
     println!("3/4 demo workspace in {}", data.display());
     std::fs::create_dir_all(&data)?;

@@ -14,21 +14,21 @@ use crate::{paths, shell};
 const BUILD_WITHIN: Duration = Duration::from_secs(1800);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// Builds the release binary and returns its path.
-pub(crate) fn build() -> Result<PathBuf> {
+/// The profile of programs that people run and that are measured.
+pub(crate) const SHIPPED: &str = "dist";
+/// The profile of programs that are tested: they are built faster.
+pub(crate) const TESTED: &str = "release";
+
+/// Builds the binary with a profile and returns its path.
+pub(crate) fn build(profile: &str) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command
-        .args(["build", "--release", "--package", "server", "--bin", "parlance"])
+        .args(["build", "--profile", profile, "--package", "server", "--bin", "parlance"])
         // Cargo does not notice by itself that the folder appeared.
         .env("PARLANCE_WEB_DIST", paths::root().join("web/dist"))
         .current_dir(paths::root());
     shell::must(&mut command, BUILD_WITHIN)?;
-    Ok(binary())
-}
-
-/// Where the release binary is.
-pub(crate) fn binary() -> PathBuf {
-    paths::target().join("release/parlance")
+    Ok(paths::target().join(profile).join("parlance"))
 }
 
 /// Seeds a workspace with some extra members and returns what `parlance seed` printed.

@@ -134,7 +134,7 @@ fn binary_steps(report: &mut Report, options: &Options) {
         if without_client {
             web::build()?;
         }
-        built = Some(server::build()?);
+        built = Some(server::build(server::TESTED)?);
         Ok(Verdict::Ran(Count { passed: 1, ..Count::default() }, Outcome::default()))
     };
     if report.wants("binary") {

@@ -8,7 +8,9 @@ use rpc::{
     Actor, Audience, Boot, BootError, Call, CallError, EventsPage, EventsRequest, ManualAway, Protocol,
     RtmError, RtmSend, RtmSent, Web,
 };
-use store::{Done, EventsRead, SecretHash, Store, StoreError, Ticket, Write, WriteKind};
+use store::{
+    Authenticated, Done, EventsRead, SecretHash, SessionStart, Store, StoreError, Ticket, Write, WriteKind,
+};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::error;
 
@@ -113,16 +115,9 @@ impl Web for Internal {
             return Err(BootError::Origin);
         }
         let now = self.now_us();
-        let principal =
-            auth::recheck(self.store(), workspace, ticket.credential, now).await.map_err(|failure| {
-                match failure.code.as_ref() {
-                    "internal_error" | "service_unavailable" => CallError::Failed { role: ROLE }.into(),
-                    _ => BootError::Revoked,
-                }
-            })?;
-        let topics = self.store().topics(workspace, ticket.user).await.map_err(failed)?;
-        // Read after the heads: what comes after them is told by events, whether this knows it or not.
-        let user = self.store().user(workspace, ticket.user).await.map_err(failed)?;
+        let start = self.store().session(workspace, ticket.user, ticket.credential, now).await;
+        let SessionStart { credential, topics, user } = start.map_err(failed)?;
+        let Authenticated::Yes(principal) = credential else { return Err(BootError::Revoked) };
         let own = topics.iter().find(|(topic, _)| *topic == TopicId::User(ticket.user));
         let manual = ManualAway {
             seq: own.map_or(Seq::ZERO, |(_, head)| head.seq),

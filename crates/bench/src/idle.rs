@@ -2,23 +2,33 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 
 use crate::{
     crowd::follow,
     fleet::Fleet,
+    http::Api,
     measure,
-    report::{Figure, Report, rounded},
+    report::{Figure, Report, progress, rounded},
     sends::Sends,
     server::Server,
 };
 
+/// Channels that everybody is in from the beginning.
+const CHANNELS_AT_FIRST: u32 = 2;
+/// People whom one call invites.
+const INVITED_AT_ONCE: usize = 1_000;
+
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Idle {
-    /// Sessions, each of another person, with the topics that everybody has
+    /// Sessions, each of another person
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
     sessions: u32,
+    /// Channels that everybody is in
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=200))]
+    channels: u32,
     /// Seconds of quiet before the memory is looked at
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
@@ -38,22 +48,28 @@ impl Idle {
         );
         let server = Server::start(people, None)?;
         let (channel, tokens) = (server.seed.general()?, server.seed.tokens(people)?);
+        self.populate(&server)?;
         let mut fleet = Fleet::new(channel)?;
         // Caches and pools are filled by the first sessions: they are not what the next ones cost.
         let (warm, rest) = tokens.split_at(people / 5);
         follow(&mut fleet, &server.address, channel, warm)?;
         self.quiet(&mut fleet)?;
-        let before = server.usage()?;
+        let (before, kernel_before) = (server.usage()?, measure::kernel()?);
         follow(&mut fleet, &server.address, channel, rest)?;
         self.quiet(&mut fleet)?;
-        let after = server.usage()?;
+        let (after, kernel_after) = (server.usage()?, measure::kernel()?);
         let grown = after.resident.saturating_sub(before.resident);
         let quiet = server.usage()?.cpu;
         self.quiet(&mut fleet)?;
         let quiet = server.usage()?.cpu - quiet;
         let sessions = rounded(u64::try_from(rest.len())?);
+        let own = rounded(grown) / 1_024.0 / sessions;
+        // Half of it is the generator's: it has the other end of each connection.
+        let kernel = rounded(kernel_after.saturating_sub(kernel_before)) / 2.0 / 1_024.0 / sessions;
         Ok(Report::new(vec![
-            Figure::once("resident memory per session", "KB", rounded(grown) / 1_024.0 / sessions),
+            Figure::once("resident memory per session", "KB", own),
+            Figure::once("kernel memory per session", "KB", kernel),
+            Figure::once("memory per session, both", "KB", own + kernel),
             Figure::once("resident memory of the server", "MB", rounded(after.resident) / 1_048_576.0),
             Figure::once("sessions", "", rounded(u64::try_from(fleet.len())?)),
             Figure::once(
@@ -62,6 +78,29 @@ impl Idle {
                 quiet.as_secs_f64() * 1_000.0 / f64::from(self.seconds),
             ),
         ]))
+    }
+
+    /// Makes the channels and invites everybody into them.
+    fn populate(&self, server: &Server) -> Result<()> {
+        let more = self.channels.saturating_sub(CHANNELS_AT_FIRST);
+        let owner = server.seed.people.first().context("no owner")?;
+        let everybody = server.seed.members.iter().chain(server.seed.people.iter().skip(1));
+        let everybody: Vec<&str> = everybody.map(|member| member.id.as_str()).collect();
+        let mut api = Api::connect(&server.address, &owner.token)?;
+        for number in 1..=more {
+            let made = api.call("/api/conversations.create", &json!({ "name": format!("idle-{number}") }))?;
+            let channel = made.pointer("/channel/id").and_then(Value::as_str).context("channel")?;
+            for people in everybody.chunks(INVITED_AT_ONCE) {
+                let body = json!({ "channel": channel, "users": people.join(",") });
+                api.call("/api/conversations.invite", &body)?;
+            }
+            progress(&format!(
+                "everybody is in {} of {} channels",
+                number + CHANNELS_AT_FIRST,
+                self.channels
+            ));
+        }
+        Ok(())
     }
 
     fn quiet(&self, fleet: &mut Fleet) -> Result<()> {

@@ -10,7 +10,7 @@
 //! | `crowd` | many people, before anything is measured |
 //! | `fleet` | many sessions in one thread, and the check that nothing is lost, doubled or out of order |
 //! | `posters`, `http`, `sends` | senders, and when each message was due |
-//! | `limit`, `bare`, `disk` | the baselines: one constant frame to every socket, SQLite alone, an append-only file |
+//! | `limit`, `web`, `bare`, `disk` | the baselines: one constant frame to every socket, HTTP alone, SQLite alone, an append-only file |
 //! | `peers`, `plain` | what others fan out with, and how the limit and they are spoken to |
 //! | `server`, `measure` | the process that is measured, its CPU time and memory |
 //! | `report`, `plot` | figures, a table, JSON, pictures |
@@ -40,6 +40,7 @@ mod server;
 mod slow;
 mod storm;
 mod topics;
+mod web;
 
 use clap::Subcommand;
 
@@ -70,6 +71,12 @@ pub enum Scenario {
         /// Bytes of each frame's text
         bytes: usize,
     },
+    /// The server of the baseline of HTTP
+    #[command(hide = true)]
+    WebServer {
+        /// Bytes of each answer
+        bytes: usize,
+    },
 }
 
 impl Scenario {
@@ -88,6 +95,7 @@ impl Scenario {
             Self::Topics(topics) => topics.run(),
             Self::Storm(storm) => storm.run(),
             Self::LimitServer { bytes } => limit::serve(*bytes).map(|()| Report::default()),
+            Self::WebServer { bytes } => web::serve(*bytes).map(|()| Report::default()),
         }
     }
 }

@@ -44,6 +44,17 @@ fn of_threads(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// Memory of the kernel's own objects on the whole machine, bytes: sockets, open files, what polls them (`Slab` of
+/// `/proc/meminfo`, proc(5)).
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn kernel() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let slab = text.lines().find_map(|line| line.strip_prefix("Slab:")).context("Slab")?;
+    Ok(slab.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
+}
+
 /// How many cores this process may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

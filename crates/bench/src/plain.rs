@@ -5,7 +5,7 @@
 //! Each is a process of its own on the core that the measured server has in its turn.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command},
@@ -19,7 +19,7 @@ use crate::{
     frames, measure,
     peers::Peer,
     sends::Sends,
-    server::pinned,
+    server::{first_line, pinned},
 };
 
 /// How long a handshake above the WebSocket's may take for all sockets together.
@@ -119,10 +119,7 @@ impl Plain {
         };
         let mut process =
             pinned(&mut command, core).with_context(|| format!("{}: {command:?}", kind.name()))?;
-        let mut line = String::new();
-        let stdout = process.stdout.take().context("stdout")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().to_owned();
+        let address = first_line(&mut process)?;
         if !address.starts_with("127.0.0.1:") {
             let said = if address.is_empty() { "it said nothing" } else { &address };
             bail!("{} did not start: {said}", kind.name());

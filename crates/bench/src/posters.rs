@@ -43,6 +43,8 @@ pub(crate) struct Posters {
     bytes: usize,
     /// Posts that were acknowledged.
     pub(crate) acknowledged: u64,
+    /// Bytes of the newest answer.
+    pub(crate) answer_bytes: usize,
     /// From the intended time of a post to its acknowledgement, microseconds.
     pub(crate) latency: Histogram<u64>,
 }
@@ -73,6 +75,7 @@ impl Posters {
             address: address.to_owned(),
             bytes,
             acknowledged: 0,
+            answer_bytes: 0,
             latency: Histogram::new(3)?,
         })
     }
@@ -172,6 +175,7 @@ impl Posters {
         }
         let Some((length, body)) = http::answer(&poster.answer)? else { return Ok(None) };
         let body = body.to_vec();
+        self.answer_bytes = body.len();
         poster.answer.drain(..length);
         let due = poster.due.take().context("an answer to nothing")?;
         self.idle.push_back(number);

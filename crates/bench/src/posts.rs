@@ -1,8 +1,8 @@
 //! Scenario `posts`: how many messages a second are acknowledged, from many senders to few or many topics.
 //!
 //! Each sender posts, waits for the answer, and posts again. Compared with SQLite alone on the same disk and core,
-//! before and after in each round; and with an append-only log, to which nothing is compared or indexed: what the disk alone
-//! would take in batches of the same size.
+//! before and after in each round; with HTTP alone, and with what the two would do together on one core; and with an append-only
+//! log, in which nothing is looked up or indexed: what the disk alone would take in batches of the same size.
 
 use std::{
     path::PathBuf,
@@ -20,6 +20,7 @@ use crate::{
     report::{self, Figure, Report, progress, rounded},
     sends::Sends,
     server::Server,
+    web::Web,
 };
 
 /// Messages that the server commits together at most.
@@ -61,7 +62,10 @@ impl Posts {
         measure::pin((measure::cores() > 1).then_some(0))?;
         let senders = self.senders_with_channels(&server, people, topics)?;
         let mut fleet = Fleet::new("")?;
-        let mut posters = Posters::connect(&fleet, &server.address, senders, usize::try_from(self.bytes)?)?;
+        let bytes = usize::try_from(self.bytes)?;
+        let mut posters = Posters::connect(&fleet, &server.address, senders.clone(), bytes)?;
+        let mut web: Option<OnlyHttp> = None;
+        let (mut webs, mut togethers) = (vec![], vec![]);
         let (mut rates, mut ratios, mut bares, mut cpus) = (vec![], vec![], vec![], vec![]);
         let (mut logs, mut to_logs, mut batches) = (vec![], vec![], vec![]);
         for round in 1..=self.rounds {
@@ -73,14 +77,25 @@ impl Posts {
             let commits = server.commits()? - commits;
             let after = self.bare(&server, core)?;
             let log = self.log(&server, core, acknowledged, commits)?;
+            let http = match &mut web {
+                Some(web) => web,
+                None => web.insert(OnlyHttp::start(posters.answer_bytes, senders.clone(), bytes, core)?),
+            };
+            let http = self.measure(&mut http.fleet, &mut http.posters)?.0;
             let limit = f64::midpoint(before, after);
+            // One core does one after the other.
+            let together = 1.0 / (1.0 / http + 1.0 / limit);
             progress(&format!(
-                "round {round}: {rate:.0} posts per second, SQLite alone {before:.0} and {after:.0}: ×{:.2}",
-                rate / limit
+                "round {round}: {rate:.0} posts per second, SQLite alone {before:.0} and {after:.0}, HTTP alone {http:.0}: \
+                 ×{:.2}, ×{:.2} of both on one core",
+                rate / limit,
+                rate / together
             ));
             rates.push(rate);
             ratios.push(rate / limit);
             bares.push(limit);
+            webs.push(http);
+            togethers.push(rate / together);
             cpus.push(cpu * 1_000_000.0);
             logs.push(log);
             to_logs.push(rate / log);
@@ -90,6 +105,13 @@ impl Posts {
         let mut report = Report::new(vec![
             Figure::of("posts acknowledged per second", "1/s", &rates, &ratios),
             Figure::of("messages per second, SQLite alone", "1/s", &bares, &[]),
+            Figure::of("requests per second, HTTP alone", "1/s", &webs, &[]),
+            Figure::of(
+                "posts acknowledged per second, to HTTP and SQLite on one core",
+                "1/s",
+                &rates,
+                &togethers,
+            ),
             Figure::of("posts acknowledged per second, to the log", "1/s", &rates, &to_logs),
             Figure::of("records per second, append-only log alone", "1/s", &logs, &[]),
             Figure::of("posts per commit", "", &batches, &[]),
@@ -213,6 +235,23 @@ impl Posts {
             sends.len()
         );
         Ok((rate, acknowledged))
+    }
+}
+
+/// The server of HTTP alone, with as many senders.
+struct OnlyHttp {
+    fleet: Fleet,
+    posters: Posters,
+    _server: Web,
+}
+
+impl OnlyHttp {
+    fn start(answer: usize, senders: Vec<Sender>, bytes: usize, core: Option<usize>) -> Result<Self> {
+        let server = Web::start(answer, core)?;
+        measure::pin(core.map(|_| 0))?;
+        let fleet = Fleet::new("")?;
+        let posters = Posters::connect(&fleet, &server.address, senders, bytes)?;
+        Ok(Self { fleet, posters, _server: server })
     }
 }
 

@@ -115,6 +115,11 @@ impl Rounds {
         Ok(())
     }
 
+    /// The median from when a message was due until it was at a session, milliseconds.
+    pub(crate) fn median(&self) -> f64 {
+        millis(&self.latency, 50.0)
+    }
+
     /// The figures.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::measure;
 /// A token of somebody in `general`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Member {
+    pub(crate) id: String,
     pub(crate) token: String,
 }
 
@@ -142,12 +143,21 @@ fn serve(program: &Path, data: &Path, listen: &str, core: Option<usize>) -> Resu
     let mut command = Command::new(program);
     command.arg("serve").arg("--data").arg(data).args(["--listen", listen, "--rate-limits", "off"]);
     let mut process = pinned(&mut command, core)?;
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().context("stdout")?).read_line(&mut line)?;
+    let line = first_line(&mut process)?;
     let ready: serde_json::Value =
         serde_json::from_str(&line).with_context(|| format!("instead of being ready it said {line:?}"))?;
     let url = ready.get("url").and_then(serde_json::Value::as_str).context("url")?;
     Ok((process, url.trim_start_matches("http://").trim_end_matches('/').to_owned()))
+}
+
+/// The first line that a program says.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn first_line(process: &mut Child) -> Result<String> {
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().context("stdout")?).read_line(&mut line)?;
+    Ok(line.trim_end().to_owned())
 }
 
 /// Starts a program on one core, with a pipe for what it prints. Its log would be a part of what is measured.

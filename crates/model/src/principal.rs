@@ -35,7 +35,8 @@ pub enum Role {
 /// OAuth scopes of a token, sorted, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes {
-    names: Vec<String>,
+    /// Separated by commas: every request reads them, and looks for one or two.
+    names: Box<str>,
     all: bool,
 }
 
@@ -43,17 +44,21 @@ impl Scopes {
     /// The rights of a person at their own client: every scope.
     #[must_use]
     pub fn everything() -> Self {
-        Self { names: Vec::new(), all: true }
+        Self { names: Box::default(), all: true }
     }
 
     /// Reads the comma-separated form, as stored and sent.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut names: Vec<String> =
-            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        names.sort();
+        let clean = |name: &str| !name.is_empty() && name.trim().len() == name.len();
+        // As they are stored.
+        if text.is_empty() || text.split(',').all(clean) && text.split(',').is_sorted_by(|a, b| a < b) {
+            return Self { names: text.into(), all: false };
+        }
+        let mut names: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        names.sort_unstable();
         names.dedup();
-        Self { names, all: false }
+        Self { names: names.join(",").into(), all: false }
     }
 
     /// Whether one of `wanted` is held. An empty list needs nothing.
@@ -65,13 +70,13 @@ impl Scopes {
     /// Whether `name` is held.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.all || self.names.iter().any(|held| held == name)
+        self.all || !name.is_empty() && self.names.split(',').any(|held| held == name)
     }
 
     /// The comma-separated form.
     #[must_use]
     pub fn to_text(&self) -> String {
-        self.names.join(",")
+        self.names.to_string()
     }
 }
 
@@ -94,4 +99,25 @@ pub struct Principal {
     pub role: Role,
     /// What the token may do.
     pub scopes: Scopes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_however_they_are_written() {
+        for (text, expect) in [
+            ("", ""),
+            ("chat:write", "chat:write"),
+            ("channels:read,chat:write", "channels:read,chat:write"),
+            ("chat:write, channels:read,,chat:write ", "channels:read,chat:write"),
+            (" , ", ""),
+        ] {
+            let scopes = Scopes::parse(text);
+            assert_eq!(scopes.to_text(), expect, "{text:?}");
+            assert_eq!(scopes.has("chat:write"), expect.contains("chat:write"), "{text:?}");
+            assert!(!scopes.has("chat") && !scopes.has(""), "{text:?}");
+        }
+    }
 }

@@ -123,12 +123,14 @@ macro_rules! implement_store {
             async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
                 $read!(self, query::channels::boot, workspace, user)
             }
-            async fn topics(
+            async fn session(
                 &self,
                 workspace: WorkspaceId,
                 user: UserId,
-            ) -> Result<Vec<(TopicId, Position)>, StoreError> {
-                $read!(self, query::channels::topics, workspace, user)
+                credential: CredentialId,
+                now: Micros,
+            ) -> Result<crate::SessionStart, StoreError> {
+                $read!(self, query::channels::session, workspace, user, credential, now)
             }
             async fn heads(&self, topics: &[Topic]) -> Result<Vec<model::HeadRead>, StoreError> {
                 let topics = topics.to_vec();

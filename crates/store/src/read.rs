@@ -108,12 +108,14 @@ pub trait Store: Send + Sync {
 
     /// All that a person's client starts from.
     async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError>;
-    /// Every topic that a person may see, with its head.
-    async fn topics(
+    /// What a session starts from, in one read.
+    async fn session(
         &self,
         workspace: WorkspaceId,
         user: UserId,
-    ) -> Result<Vec<(TopicId, Position)>, StoreError>;
+        credential: CredentialId,
+        now: Micros,
+    ) -> Result<SessionStart, StoreError>;
     /// Heads of topics, in the order asked.
     async fn heads(&self, topics: &[Topic]) -> Result<Vec<HeadRead>, StoreError>;
     /// Events of a topic after a position, oldest first, contents as they are now.
@@ -377,6 +379,17 @@ pub struct ThreadPage {
     pub parent: Message,
     /// The replies.
     pub page: MessagePage,
+}
+
+/// What a session starts from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionStart {
+    /// Whether its credential is good.
+    pub credential: Authenticated,
+    /// Every topic that the person may see, with its head.
+    pub topics: Vec<(TopicId, Position)>,
+    /// The person, no older than the heads.
+    pub user: Option<User>,
 }
 
 /// All that a client starts from.

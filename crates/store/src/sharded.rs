@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use model::{
     BotId, Channel, ChannelId, CredentialId, HeadRead, Membership, Message, Micros, Position, Subscription,
-    Topic, TopicId, Ts, User, UserId, Workspace, WorkspaceId,
+    Topic, Ts, User, UserId, Workspace, WorkspaceId,
 };
 use tokio::time::timeout;
 
 use crate::{
     Authenticated, BootSnapshot, Changed, ChannelsQuery, Directory, EventsRead, Invite, Job, MessagePage,
-    Placement, Range, Reacted, Scheduled, ScheduledQuery, SecretHash, ShardCheck, Store, StoreError, Sweep,
-    ThreadCounts, ThreadPage,
+    Placement, Range, Reacted, Scheduled, ScheduledQuery, SecretHash, SessionStart, ShardCheck, Store,
+    StoreError, Sweep, ThreadCounts, ThreadPage,
 };
 
 /// How long the heads of one shard hold up those of the others.
@@ -165,12 +165,15 @@ impl Store for ShardedStore {
     async fn boot(&self, workspace: WorkspaceId, user: UserId) -> Result<Option<BootSnapshot>, StoreError> {
         pass!(self, workspace, None, |store| store.boot(workspace, user))
     }
-    async fn topics(
+    async fn session(
         &self,
         workspace: WorkspaceId,
         user: UserId,
-    ) -> Result<Vec<(TopicId, Position)>, StoreError> {
-        pass!(self, workspace, Vec::new(), |store| store.topics(workspace, user))
+        credential: CredentialId,
+        now: Micros,
+    ) -> Result<SessionStart, StoreError> {
+        let unknown = SessionStart { credential: Authenticated::Unknown, topics: Vec::new(), user: None };
+        pass!(self, workspace, unknown, |store| store.session(workspace, user, credential, now))
     }
 
     /// Those of a shard that does not answer are [`HeadRead::Later`].

@@ -163,7 +163,10 @@ impl<S: Sink> Hub<S> {
             self.serve_presence();
             self.settle();
         }
-        !self.queue.is_empty() || !self.presence_queue.is_empty()
+        if self.can_read() {
+            self.settle();
+        }
+        !self.queue.is_empty() || !self.presence_queue.is_empty() || self.can_read()
     }
 
     /// Serves up to `left` sockets of a topic. Returns how many others may still be served.

@@ -809,3 +809,46 @@ fn a_large_channel_does_not_hold_up_a_small_one() {
     while world.hub.step(0) {}
     assert_eq!(written(&pipes), 2_001);
 }
+
+/// Whether somebody who comes back with `seq` in the first channel is served without a read.
+fn comes_back(world: &mut World, who: u64, seq: u64) -> bool {
+    let mut positions: BTreeMap<_, _> =
+        world.store.topics_of(who).into_iter().map(|id| (id, world.store.head(id))).collect();
+    positions.insert(TopicId::Channel(channel(0)), seq);
+    world.connect(who, 255, Some(&positions));
+    world.collect();
+    !world.asks.iter().any(|ask| matches!(ask, Ask::Read { .. }))
+}
+
+#[test]
+fn a_page_is_read_once_for_everybody_who_misses_it_until_something_happens() {
+    let mut world = World::new();
+    let id = TopicId::Channel(channel(0));
+    for _ in 0..4 {
+        world.store.append(id, Effect::None, Audience::ALL, None);
+    }
+    let from = world.store.head(id) - 4;
+    assert!(!comes_back(&mut world, 0, from), "nobody has read it");
+    world.settle().unwrap();
+    assert!(comes_back(&mut world, 1, from));
+    assert!(!comes_back(&mut world, 2, from + 1), "another page");
+    world.settle().unwrap();
+    world.check().unwrap();
+    // The loop has not heard of the change yet, but whoever boots has.
+    world.store.append(id, Effect::None, Audience::ALL, None);
+    assert!(!comes_back(&mut world, 1, from), "the page is older than the boot");
+    world.settle().unwrap();
+    assert!(comes_back(&mut world, 2, from));
+    // Now the loop hears of a change that no boot has seen.
+    let (next, stale) = (world.store.head(id) + 1, world.clients.last().unwrap().booted.clone());
+    world.hub.deliver(Delivery::Head(Head { topic: topic(id), position: at(next) }), 0);
+    assert_eq!(stale[&id], next - 1);
+    assert!(!comes_back(&mut world, 1, from), "the page is older than what the loop knows");
+    world.store.append(id, Effect::None, Audience::ALL, None);
+    world.settle().unwrap();
+    world.check().unwrap();
+    for tick in 1..=4 {
+        world.hub.tick(tick * 1_000);
+    }
+    assert!(!comes_back(&mut world, 0, from), "it is not kept for ever");
+}

@@ -7,8 +7,8 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use deadpool::managed::Object;
 use model::{
-    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
-    UserId, Workspace, WorkspaceId,
+    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, Ts, User, UserId,
+    Workspace, WorkspaceId,
 };
 use tokio::{sync::oneshot, time::timeout};
 use tracing::debug;

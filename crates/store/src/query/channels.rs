@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use model::{
-    Channel, ChannelId, ChannelKind, HeadRead, Membership, Position, Topic, TopicId, Ts, UserId, WorkspaceId,
+    Channel, ChannelId, ChannelKind, CredentialId, HeadRead, Membership, Micros, Position, Topic, TopicId,
+    Ts, UserId, WorkspaceId,
 };
 
 use super::{accounts, events, people, threads};
 use crate::{
-    BootSnapshot, ChannelsQuery, StoreError,
+    BootSnapshot, ChannelsQuery, SessionStart, StoreError,
     rows::{self, channel_sql},
     tx::{Row, Tx, params},
 };
@@ -173,7 +174,21 @@ pub(crate) async fn boot(
     }))
 }
 
-pub(crate) async fn topics(
+pub(crate) async fn session(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    user: UserId,
+    credential: CredentialId,
+    now: Micros,
+) -> Result<SessionStart, StoreError> {
+    let credential = accounts::credential_state(tx, workspace, credential, now).await?;
+    let topics = topics(tx, workspace, user).await?;
+    // Read after the heads: what comes after them is told by events, whether this knows it or not.
+    let user = rows::load_user(tx, workspace, user).await?;
+    Ok(SessionStart { credential, topics, user })
+}
+
+async fn topics(
     tx: &mut dyn Tx,
     workspace: WorkspaceId,
     user: UserId,

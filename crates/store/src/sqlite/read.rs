@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use model::{
-    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, TopicId, Ts, User,
-    UserId, Workspace, WorkspaceId,
+    Channel, ChannelId, CredentialId, Membership, Message, Micros, Position, Topic, Ts, User, UserId,
+    Workspace, WorkspaceId,
 };
 use rusqlite::Connection;
 use tokio::sync::Semaphore;

@@ -52,11 +52,10 @@ async fn invitations_are_used_up_expire_and_belong_to_an_address() {
     assert_eq!(world.refused(accept(late, 36, "ida")).await, Refusal::InviteExpired);
     assert_eq!(world.refused(accept(SecretHash::of("?"), 37, "jon")).await, Refusal::InviteInvalid);
     let user = world.store.person_by_email(WS, "eli@example.org").await.unwrap().unwrap().0;
-    assert_eq!(
-        world.store.topics(WS, user.id).await.unwrap().len(),
-        4,
-        "general, random, oneself, the workspace"
-    );
+    let start = world.store.session(WS, user.id, code.credential_id(), world.now).await.unwrap();
+    assert_eq!(start.topics.len(), 4, "general, random, oneself, the workspace");
+    assert_eq!(start.user, Some(user));
+    assert_eq!(start.credential, Authenticated::Unknown, "an invitation is no credential");
 }
 
 #[tokio::test]

@@ -190,7 +190,10 @@ async fn a_boot_has_every_own_topic_with_its_head() {
     }
     let topics: Vec<TopicId> = boot.topics.iter().map(|(id, _)| *id).collect();
     assert!(topics.contains(&TopicId::User(BO)) && topics.contains(&TopicId::Workspace(WS)));
-    assert!(!world.store.topics(WS, CY).await.unwrap().iter().any(|(id, _)| *id == TopicId::Channel(SECRET)));
+    let others = world.store.boot(WS, CY).await.unwrap().unwrap().topics;
+    assert!(!others.iter().any(|(id, _)| *id == TopicId::Channel(SECRET)));
+    let start = world.store.session(WS, BO, model::CredentialId([0; 16]), world.now).await.unwrap();
+    assert_eq!(start.topics, boot.topics, "a session starts where the client does");
     assert!(world.store.boot(WS, UserId::from_raw(999)).await.unwrap().is_none());
 }
 
