@@ -289,6 +289,9 @@ impl Fleet {
     /// # Errors
     /// When a session ends or says what no server says.
     pub(crate) fn turn(&mut self, at_most: Duration, sends: &Sends) -> Result<Vec<Token>> {
+        // The kernel waits for whole milliseconds, and mio for at least as long as it was told: what is due in half a
+        // one is looked for again and again.
+        let at_most = Duration::from_millis(u64::try_from(at_most.as_millis())?);
         match self.poll.poll(&mut self.events, Some(at_most)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Vec::new()),
             other => other?,
