@@ -124,7 +124,7 @@ pub(crate) fn ticket(api: &mut Api) -> Result<String> {
 }
 
 /// Waits until all sessions but so many are live. Those that the server refuses wait a moment and are opened again, as clients
-/// do it, at what `again` says for their number: it admits 500 sessions a second.
+/// do it, at what `again` says for their number: it admits so many sessions a second.
 ///
 /// # Errors
 /// When they do not come to it in time.

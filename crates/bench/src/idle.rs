@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    crowd::follow,
+    crowd::{follow, in_parallel},
     fleet::Fleet,
     http::Api,
     measure,
@@ -46,11 +46,20 @@ impl Idle {
             files > u64::from(self.sessions) + 300,
             "{files} files may be open: too few for {people} sessions"
         );
-        let server = Server::start(people, None)?;
-        let (channel, tokens) = (server.seed.general()?, server.seed.tokens(people)?);
+        let mut server = Server::start(people, None)?;
         self.populate(&server)?;
+        // Memory that the invitations took and gave back would be what sessions take next.
+        server.restart()?;
+        let (channel, tokens) = (server.seed.general()?, server.seed.tokens(people)?);
+        // The store's caches have their size once everybody was looked up: they are not what a session costs.
+        progress("everybody is looked up");
+        let numbers: Vec<usize> = (0..people).collect();
+        in_parallel(&numbers, |number| {
+            let token = tokens.get(*number).context("nobody")?;
+            Api::connect(&server.address, token)?.call("/api/client.userBoot", &json!({})).map(|_| ())
+        })?;
         let mut fleet = Fleet::new(channel)?;
-        // Caches and pools are filled by the first sessions: they are not what the next ones cost.
+        // Pools and tables are filled by the first sessions.
         let (warm, rest) = tokens.split_at(people / 5);
         follow(&mut fleet, &server.address, channel, warm)?;
         self.quiet(&mut fleet)?;

@@ -88,6 +88,20 @@ impl Server {
     /// When it does not come up.
     pub(crate) fn crash(&mut self) -> Result<()> {
         self.process.kill()?;
+        self.start_again()
+    }
+
+    /// SIGTERM, and started again on the same address.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.start_again()
+    }
+
+    fn start_again(&mut self) -> Result<()> {
         self.process.wait()?;
         let (process, address) = serve(&self.program, self.data.path(), &self.address, self.core)?;
         (self.process, self.address) = (process, address);

@@ -456,7 +456,7 @@ impl<S: Sink> Hub<S> {
         let mode = if live { Mode::Live } else { Mode::Catching };
         view.idle_since_ms = None;
         let Ok(slot) = Index::try_from(view.followers.len()) else { return false };
-        view.followers.push(Follower { session: index, mode, sent: after });
+        view.add(Follower::new(index, mode, after));
         session.set_slot(at, slot);
         if !live {
             let after = Position { generation: known.generation, seq: after };

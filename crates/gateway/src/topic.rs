@@ -32,15 +32,68 @@ pub enum Mode {
     Behind,
 }
 
-/// One session that follows the topic.
+/// One session that follows the topic: twelve bytes, as there is one for each session and each of its topics.
 #[derive(Debug, Clone, Copy)]
 pub struct Follower {
     /// The session.
     pub session: Index,
+    /// The mode above [`SEQ_BITS`], the seq below: first the upper half, then the lower.
+    state: [u32; 2],
+}
+
+/// Bits of a [`Seq`].
+const SEQ_BITS: u32 = 53;
+
+impl Follower {
+    /// A session that has everything up to `sent`.
+    #[must_use]
+    pub fn new(session: Index, mode: Mode, sent: Seq) -> Self {
+        let mut follower = Self { session, state: [0; 2] };
+        follower.set(mode, sent);
+        follower
+    }
+
     /// How it stands.
-    pub mode: Mode,
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self.state() >> SEQ_BITS {
+            0 => Mode::Live,
+            1 => Mode::Catching,
+            _ => Mode::Behind,
+        }
+    }
+
     /// Everything up to here was given to it. One that is [`Mode::Behind`] may not have got all of that.
-    pub sent: Seq,
+    #[must_use]
+    pub fn sent(&self) -> Seq {
+        Seq::new(self.state() & Seq::MAX)
+    }
+
+    /// It stands so now.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.set(mode, self.sent());
+    }
+
+    /// It was given everything up to here.
+    pub fn set_sent(&mut self, sent: Seq) {
+        self.set(self.mode(), sent);
+    }
+
+    fn state(&self) -> u64 {
+        let [high, low] = self.state;
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    fn set(&mut self, mode: Mode, sent: Seq) {
+        let mode: u64 = match mode {
+            Mode::Live => 0,
+            Mode::Catching => 1,
+            Mode::Behind => 2,
+        };
+        let state = mode << SEQ_BITS | sent.raw();
+        self.state =
+            [state >> 32, state & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(u32::MAX));
+    }
 }
 
 /// What became of a delivered event.
@@ -134,6 +187,15 @@ impl TopicView {
             queued: false,
             idle_since_ms: None,
         }
+    }
+
+    /// Adds a follower.
+    pub fn add(&mut self, follower: Follower) {
+        if self.followers.len() == self.followers.capacity() {
+            // By an eighth, not by half: a channel with everybody in it is the most of what an idle session costs.
+            self.followers.reserve_exact((self.followers.len() / 8).max(4));
+        }
+        self.followers.push(follower);
     }
 
     /// Which topic.
@@ -377,6 +439,24 @@ mod tests {
         }
         large.start_job();
         assert_eq!(large.started(), Seq::new(11));
+    }
+
+    #[test]
+    fn a_follower_is_small_and_keeps_what_it_is_told() {
+        assert_eq!(size_of::<Follower>(), 12);
+        for seq in [0, 1, u64::from(u32::MAX), u64::from(u32::MAX) + 1, Seq::MAX] {
+            for mode in [Mode::Live, Mode::Catching, Mode::Behind] {
+                let mut follower = Follower::new(7, mode, Seq::new(seq));
+                assert_eq!((follower.mode(), follower.sent()), (mode, Seq::new(seq)));
+                follower.set_sent(Seq::new(3));
+                assert_eq!((follower.mode(), follower.sent()), (mode, Seq::new(3)));
+                follower.set_mode(Mode::Behind);
+                assert_eq!(
+                    (follower.mode(), follower.sent(), follower.session),
+                    (Mode::Behind, Seq::new(3), 7)
+                );
+            }
+        }
     }
 
     #[test]

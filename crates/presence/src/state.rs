@@ -151,7 +151,8 @@ pub struct Counts {
 pub struct State {
     limits: Limits,
     settled_ms: u64,
-    people: HashMap<Person, Entry>,
+    /// In boxes: a table has room for up to twice as many.
+    people: HashMap<Person, Box<Entry>>,
     gateways: HashMap<GatewayKey, Gateway>,
     by_name: HashMap<String, GatewayKey>,
     timers: BTreeSet<(u64, Person)>,
@@ -230,9 +231,9 @@ impl State {
                 return None;
             }
             self.version += 1;
-            self.people.insert(person, Entry::new(self.version));
+            self.people.insert(person, Box::new(Entry::new(self.version)));
         }
-        self.people.get_mut(&person)
+        self.people.get_mut(&person).map(Box::as_mut)
     }
 
     /// Takes what a gateway has of a person.

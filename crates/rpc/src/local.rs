@@ -8,7 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use model::{CredentialId, Head, HeadRead, NodeId, Seq, SlotName, Topic};
-use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
+use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Admin, Boot, BootError, Call, CallError, ChannelJourney, ChannelServer, Delivery, EventRecord,
@@ -30,7 +31,7 @@ pub struct Local<P: ?Sized> {
     target: RwLock<Option<Arc<P>>>,
     runtime: Handle,
     permits: Arc<Semaphore>,
-    running: RwLock<Vec<AbortHandle>>,
+    killed: CancellationToken,
 }
 
 impl<P: ?Sized + Send + Sync + 'static> Local<P> {
@@ -50,7 +51,7 @@ impl<P: ?Sized + Send + Sync + 'static> Local<P> {
             target: RwLock::new(None),
             runtime,
             permits: Arc::new(Semaphore::new(CALLS_MAX)),
-            running: RwLock::default(),
+            killed: CancellationToken::new(),
         })
     }
 
@@ -62,9 +63,7 @@ impl<P: ?Sized + Send + Sync + 'static> Local<P> {
     /// Drops the callee and aborts what it was doing: from here on it is as dead as a killed process.
     pub fn kill(&self) {
         self.target.write().unwrap_or_else(PoisonError::into_inner).take();
-        for call in self.running.write().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            call.abort();
-        }
+        self.killed.cancel();
     }
 
     /// Runs one call.
@@ -85,25 +84,17 @@ impl<P: ?Sized + Send + Sync + 'static> Local<P> {
             Ok(permit) => permit.map_err(|_| gone)?,
             Err(_) => return Err(CallError::Overloaded { role }),
         };
-        let task = {
-            // The lock is held until the task can be aborted, so that `kill` misses none.
-            let target = self.target.read().unwrap_or_else(PoisonError::into_inner);
-            let future = work(Arc::clone(target.as_ref().ok_or(gone)?), call.clone());
-            let task = self.runtime.spawn(async move {
-                let answer = future.await;
-                drop(permit);
-                answer
-            });
-            let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
-            if running.len() >= CALLS_MAX {
-                running.retain(|call| !call.is_finished());
-            }
-            running.push(task.abort_handle());
-            task
-        };
+        let target = self.target.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let future = work(target.ok_or(gone)?, call.clone());
+        let killed = self.killed.clone();
+        let task = self.runtime.spawn(async move {
+            let answer = killed.run_until_cancelled(future).await;
+            drop(permit);
+            answer
+        });
         match tokio::time::timeout_at(deadline, task).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(gone),
+            Ok(Ok(Some(answer))) => Ok(answer),
+            Ok(Ok(None) | Err(_)) => Err(gone),
             Err(_) => Err(CallError::Deadline { role }),
         }
     }

@@ -30,7 +30,9 @@ pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter {filter:?}: {error}"))?;
     let base = tracing_subscriber::registry().with(filter);
     let result = match format {
-        LogFormat::Json => base.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Json => {
+            base.with(fmt::layer().json().with_span_list(false).with_writer(std::io::stderr)).try_init()
+        }
         LogFormat::Text => base.with(fmt::layer().with_writer(std::io::stderr)).try_init(),
     };
     result.map_err(|error| error.to_string())

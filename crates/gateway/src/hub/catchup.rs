@@ -185,9 +185,9 @@ impl<S: Sink> Hub<S> {
             Style::Events => self.show_events(index, events),
         }
         if let Some(follower) = self.follower_mut(index, at) {
-            follower.sent = to;
+            follower.set_sent(to);
             if live {
-                follower.mode = Mode::Live;
+                follower.set_mode(Mode::Live);
             }
         }
         if live {
@@ -229,7 +229,7 @@ impl<S: Sink> Hub<S> {
     fn reset(&mut self, index: Index, at: Index) {
         let Some(view) = self.topics.get(at) else { return };
         let (topic, generation) = (view.topic().id, view.generation());
-        let Some(sent) = self.follower_mut(index, at).map(|follower| follower.sent) else { return };
+        let Some(sent) = self.follower_mut(index, at).map(|follower| follower.sent()) else { return };
         let Some(session) = self.sessions.get(index) else { return };
         let mut catch_ups = session.extra.iter().flat_map(|extra| &extra.catch_ups);
         let floor = catch_ups.find(|catch_up| catch_up.topic == at).map_or(sent, |catch_up| catch_up.floor);
@@ -248,8 +248,8 @@ impl<S: Sink> Hub<S> {
             session.forget(at);
         }
         if let Some(follower) = self.follower_mut(index, at) {
-            follower.sent = from.seq;
-            follower.mode = if live { Mode::Live } else { Mode::Catching };
+            follower.set_sent(from.seq);
+            follower.set_mode(if live { Mode::Live } else { Mode::Catching });
         }
         if live {
             if let Some(extra) = self.sessions.get_mut(index).and_then(|session| session.extra.as_mut()) {
@@ -279,9 +279,9 @@ impl<S: Sink> Hub<S> {
             session.forget(at);
         }
         let Some(follower) = self.follower_mut(index, at) else { return };
-        let floor = follower.sent;
-        follower.mode = Mode::Catching;
-        follower.sent = after.seq;
+        let floor = follower.sent();
+        follower.set_mode(Mode::Catching);
+        follower.set_sent(after.seq);
         self.catch_up(index, at, after, floor, Style::Pages);
     }
 
@@ -294,6 +294,7 @@ impl<S: Sink> Hub<S> {
     pub(super) fn resume(&mut self, index: Index, claims: &[(String, Claim)]) {
         let Some(session) = self.sessions.get_mut(index) else { return };
         let Some(boot) = session.boot.take() else { return };
+        session.cursors.reserve_exact(boot.len());
         let own = session.protocol == Protocol::Own;
         self.users.entry(session.owner()).or_default().push(index);
         let mut answers = Answers::default();

@@ -138,12 +138,12 @@ impl<S: Sink> Hub<S> {
             }
             return;
         }
-        for follower in view.followers.iter_mut().filter(|follower| follower.mode == Mode::Live) {
-            follower.sent = head.seq;
+        for follower in view.followers.iter_mut().filter(|follower| follower.mode() == Mode::Live) {
+            follower.set_sent(head.seq);
         }
         let notice = frame::text(&realtime::reset(topic, head));
         for index in followers {
-            let live = self.follower_mut(index, at).is_some_and(|follower| follower.mode == Mode::Live);
+            let live = self.follower_mut(index, at).is_some_and(|follower| follower.mode() == Mode::Live);
             if live && self.sessions.get(index).is_some_and(|session| session.protocol == Protocol::Own) {
                 self.write(index, &notice, Kind::Keep);
             }
@@ -208,17 +208,17 @@ impl<S: Sink> Hub<S> {
             cursor -= 1;
             left -= 1;
             let Some(follower) = view.followers.get_mut(cursor) else { continue };
-            if follower.mode != Mode::Live || follower.sent >= last {
+            if follower.mode() != Mode::Live || follower.sent() >= last {
                 continue;
             }
             let Some(session) = self.sessions.get_mut(follower.session) else { continue };
-            if follower.sent.next() < first {
-                follower.mode = Mode::Catching;
-                lost.push((follower.session, follower.sent));
+            if follower.sent().next() < first {
+                follower.set_mode(Mode::Catching);
+                lost.push((follower.session, follower.sent()));
                 continue;
             }
-            let before = follower.sent;
-            follower.sent = last;
+            let before = follower.sent();
+            follower.set_sent(last);
             let kind = Kind::Events { topic: at, last };
             if session.protocol == Protocol::Rtm && batch.is_from(session.id) {
                 let bytes = batch.after_without_own(before, session.class, session.id);
@@ -251,7 +251,7 @@ impl<S: Sink> Hub<S> {
         let start = end.saturating_sub(left);
         for follower in view.followers.get(start..end).unwrap_or_default().iter().rev() {
             let Some(session) = self.sessions.get_mut(follower.session) else { continue };
-            let wanted = kind == Kind::Keep || follower.mode == Mode::Live;
+            let wanted = kind == Kind::Keep || follower.mode() == Mode::Live;
             if wanted && signal.except != Some(session.actor.user) {
                 session.send(follower.session, &bytes, 0, kind, &mut self.shared);
             }

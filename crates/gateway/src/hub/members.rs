@@ -28,7 +28,7 @@ impl<S: Sink> Hub<S> {
                     // One that is further booted after the removal, and is in again.
                     let passed = self
                         .follower_mut(index, at)
-                        .is_some_and(|follower| follower.mode == Mode::Live && follower.sent == seq);
+                        .is_some_and(|follower| follower.mode() == Mode::Live && follower.sent() == seq);
                     if passed {
                         self.passed_removal(index, at, seq);
                     }
@@ -102,7 +102,7 @@ impl<S: Sink> Hub<S> {
             return;
         }
         let Some(&at) = self.by_topic.get(&topic) else { return };
-        if self.follower_mut(index, at).is_some_and(|follower| follower.sent >= seq) {
+        if self.follower_mut(index, at).is_some_and(|follower| follower.sent() >= seq) {
             self.end_topic(index, at);
         }
     }

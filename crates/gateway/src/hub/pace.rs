@@ -86,10 +86,10 @@ impl<S: Sink> Hub<S> {
             };
             // Only what leads to where the follower stands is missed.
             if let Some(follower) = self.follower_mut(index, at)
-                && follower.mode == Mode::Live
-                && follower.sent == last
+                && follower.mode() == Mode::Live
+                && follower.sent() == last
             {
-                follower.mode = Mode::Behind;
+                follower.set_mode(Mode::Behind);
                 self.say(index, &realtime::head(head.0, head.1));
             }
         }
