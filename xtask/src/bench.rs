@@ -47,6 +47,7 @@ pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
     let commit = shell::output("git", &["rev-parse", "--short", "HEAD"]).context("git rev-parse")?;
     let date = shell::output("date", &["--utc", "+%F"]).context("date")?;
     let mut table = Table::default();
+    let kept = options.only.is_none() && !options.quick;
     let chosen = ROWS.iter().filter(|row| {
         options.only.as_ref().is_none_or(|only| row.label.contains(only.as_str()))
             && command(row.run, options.quick, &programs).is_some()
@@ -62,14 +63,18 @@ pub(crate) fn bench(options: &Options) -> Result<ExitCode> {
         }
         println!("took {:.0} s", started.elapsed().as_secs_f64());
         ensure!(!shell::interrupted(), "interrupted");
+        // A run takes half an hour: one that is broken off has been worth something.
+        if kept {
+            write(&table, &commit, &date)?;
+        }
     }
     ensure!(!table.figures.is_empty() || !table.failures.is_empty(), "no row has such a label");
     if let Some(figure) = cost_per_frame(&table.figures) {
         println!("\n{}", line(&figure));
         table.figures.push(with(figure, json!({ "commit": commit, "date": date }))?);
     }
-    if options.only.is_none() && !options.quick {
-        write(&table, &commit, &date)?;
+    if kept {
+        println!("\nwritten: {}", write(&table, &commit, &date)?);
     }
     if table.failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -181,14 +186,14 @@ fn with(mut figure: Value, members: Value) -> Result<Value> {
     Ok(figure)
 }
 
-fn write(table: &Table, commit: &str, date: &str) -> Result<()> {
+/// Writes the table and its picture; returns where.
+fn write(table: &Table, commit: &str, date: &str) -> Result<String> {
     let folder = paths::root().join("docs/bench");
     let json = folder.join("latest.json");
     std::fs::write(&json, serde_json::to_string_pretty(&table.figures)? + "\n")?;
     let picture = folder.join("latest.svg");
     std::fs::write(&picture, plot::picture(&table.bars, &format!("commit {commit}, {date}"))?)?;
-    println!("\nwritten: {} and {}", json.display(), picture.display());
-    Ok(())
+    Ok(format!("{} and {}", json.display(), picture.display()))
 }
 
 fn text<'a>(figure: &'a Value, key: &str) -> &'a str {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Part, Span, Text, parse, read::merged, write};
+use super::{Part, Span, Text, read::merged};
 
 /// Which styles are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,115 +134,36 @@ fn list(element: &Value) -> &[Value] {
 }
 
 fn spans(section: &Value) -> Vec<Span> {
-    let runs: Vec<(Style, Span)> = list(section).iter().filter_map(styled).collect();
-    let usual = nested(&runs, &BOLD_FIRST, Sharing::Neighbours);
-    // Without styles there is nothing to choose from.
-    if runs.iter().all(|(style, _)| *style == Style::default()) {
-        return usual;
-    }
-    let shown = shown(&usual);
-    let read_back = |spans: &[Span]| match parse(&write(&[Part::Section(spans.to_vec())])).as_slice() {
-        [Part::Section(again)] => self::shown(again) == shown,
-        _ => false,
-    };
-    if read_back(&usual) {
-        return usual;
-    }
-    let ways = [Sharing::Neighbours, Sharing::Nobody].into_iter();
-    let mut others = ways.flat_map(|sharing| ORDERS.iter().map(move |order| (order, sharing)));
-    others
-        .find_map(|(order, sharing)| Some(nested(&runs, order, sharing)).filter(|it| read_back(it)))
-        .unwrap_or(usual)
-}
-
-/// What a reader sees: characters that are plain stand in one text.
-fn shown(spans: &[Span]) -> Vec<Value> {
-    let mut all: Vec<Value> = Vec::new();
-    for element in elements(spans) {
-        match (all.last_mut(), &element) {
-            (Some(last), element)
-                if element["type"] == "text"
-                    && last["type"] == "text"
-                    && last["style"] == element["style"] =>
-            {
-                let joined = [&*last, element].map(|it| it["text"].as_str().unwrap_or_default()).concat();
-                last["text"] = joined.into();
-            }
-            _ => all.push(element),
-        }
-    }
-    all
-}
-
-/// A mark that styles what it stands around.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Bold,
-    Italic,
-    Strike,
-}
-
-/// Which of the marks that reach equally far is the outermost.
-type Order = [Mark; 3];
-
-const BOLD_FIRST: Order = [Mark::Bold, Mark::Italic, Mark::Strike];
-
-/// A mark is not read as one beside a character of its own kind or inside of a word. Where the usual way to write
-/// styles meets such a place, another order may not: `*` after what is bold and struck stands well after `~`.
-const ORDERS: [Order; 6] = [
-    BOLD_FIRST,
-    [Mark::Bold, Mark::Strike, Mark::Italic],
-    [Mark::Italic, Mark::Bold, Mark::Strike],
-    [Mark::Italic, Mark::Strike, Mark::Bold],
-    [Mark::Strike, Mark::Bold, Mark::Italic],
-    [Mark::Strike, Mark::Italic, Mark::Bold],
-];
-
-/// Who has one mark together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sharing {
-    Neighbours,
-    Nobody,
-}
-
-impl Mark {
-    fn of(self, style: &mut Style) -> &mut bool {
-        match self {
-            Self::Bold => &mut style.bold,
-            Self::Italic => &mut style.italic,
-            Self::Strike => &mut style.strike,
-        }
-    }
-
-    fn around(self, inner: Vec<Span>) -> Span {
-        match self {
-            Self::Bold => Span::Bold(inner),
-            Self::Italic => Span::Italic(inner),
-            Self::Strike => Span::Strike(inner),
-        }
-    }
+    nested(&list(section).iter().filter_map(styled).collect::<Vec<_>>())
 }
 
 /// Spans with the styles that are on in each, as spans inside of each other: what has a style in common with its
-/// neighbours has one mark with them, if neighbours share theirs.
-fn nested(runs: &[(Style, Span)], order: &Order, sharing: Sharing) -> Vec<Span> {
+/// neighbours has one mark with them.
+fn nested(runs: &[(Style, Span)]) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut rest = runs;
     while let Some((_, span)) = rest.first() {
-        let most = if sharing == Sharing::Neighbours { rest.len() } else { 1 };
-        let reach =
-            |mark: Mark| rest.iter().take(most).take_while(|(style, _)| *mark.of(&mut style.clone())).count();
-        // The last of equals is taken.
-        let furthest = order.iter().rev().map(|&mark| (reach(mark), mark)).max_by_key(|(length, _)| *length);
-        let Some((length @ 1.., mark)) = furthest else {
+        let reach = |on: fn(&Style) -> bool| rest.iter().take_while(|(style, _)| on(style)).count();
+        let (bold, italic, strike) = (reach(|it| it.bold), reach(|it| it.italic), reach(|it| it.strike));
+        let longest = bold.max(italic).max(strike);
+        if longest == 0 {
             spans.push(span.clone());
             rest = rest.get(1..).unwrap_or_default();
             continue;
+        }
+        let (inside, after) = rest.split_at(longest);
+        let without = |change: fn(&mut Style)| {
+            let mut inside = inside.to_vec();
+            inside.iter_mut().for_each(|(style, _)| change(style));
+            nested(&inside)
         };
-        let (inside, after) = rest.split_at(length);
-        let mut inside = inside.to_vec();
-        inside.iter_mut().for_each(|(style, _)| *mark.of(style) = false);
-        spans.push(mark.around(nested(&inside, order, sharing)));
+        spans.push(if bold == longest {
+            Span::Bold(without(|style| style.bold = false))
+        } else if italic == longest {
+            Span::Italic(without(|style| style.italic = false))
+        } else {
+            Span::Strike(without(|style| style.strike = false))
+        });
         rest = after;
     }
     merged(spans)
