@@ -565,7 +565,6 @@ impl Shell {
         metrics.degraded.inc_by(counts.degraded);
         metrics.too_slow.inc_by(counts.too_slow);
         metrics.pages.inc_by(counts.pages);
-        metrics.shared_pages.inc_by(counts.shared_pages);
         metrics.holes.inc_by(counts.repairs);
         metrics.footing_lost.inc_by(counts.footing_lost);
         if counts.footing_lost > 0 {

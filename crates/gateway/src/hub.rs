@@ -5,7 +5,6 @@
 //!
 //! - `hub/fanout.rs`: from a delivery to the sockets
 //! - `hub/catchup.rs`: sessions that miss something
-//! - `hub/pages.rs`: what several of them miss alike
 //! - `hub/members.rs`: joins and leaves
 //! - `hub/client.rs`: what clients send
 //! - `hub/presence.rs`: whose presence they watch
@@ -16,7 +15,6 @@ mod client;
 mod fanout;
 mod members;
 mod pace;
-mod pages;
 mod presence;
 #[cfg(test)]
 mod presence_tests;
@@ -144,8 +142,6 @@ pub struct Counts {
     pub too_slow: u64,
     /// Pages read for sessions.
     pub pages: u64,
-    /// Pages that had been read for another session.
-    pub shared_pages: u64,
     /// Pages read to fill holes of topics.
     pub repairs: u64,
     /// Live sessions that did not stand where they should: always 0 unless there is a fault in here.
@@ -175,7 +171,6 @@ pub struct Hub<S> {
     /// Sessions that wait for a read.
     ready: VecDeque<SessionKey>,
     reads: usize,
-    pages: pages::Pages,
     /// Sessions that have not sent `resume`, with the time by which they must.
     waiting: VecDeque<(SessionKey, u64)>,
     /// Topics without followers, with the time at which they are given up.
@@ -224,7 +219,6 @@ impl<S: Sink> Hub<S> {
             queue: VecDeque::new(),
             ready: VecDeque::new(),
             reads: 0,
-            pages: pages::Pages::default(),
             waiting: VecDeque::new(),
             idle: VecDeque::new(),
             next_serial: 1,

@@ -216,12 +216,6 @@ impl TopicView {
         Position { generation: self.generation, seq: self.accepted }
     }
 
-    /// Whether nothing is known of the topic that is beyond `head`.
-    #[must_use]
-    pub fn is_covered(&self, head: Position) -> bool {
-        head.generation == self.generation && head.seq >= self.known
-    }
-
     /// A session that has everything up to here can be live: all later events are still to be written to
     /// every follower.
     #[must_use]

@@ -1,13 +1,11 @@
 //! Sessions that miss something: what they miss is read page by page until they are where the loop is,
 //! and only then, here, are they switched to live. There is no gap and no overlap between the two.
 
-use std::rc::Rc;
-
 use model::{Position, Seq, TopicId};
 use rpc::{CallError, Effect, EventRecord, EventsPage, EventsRequest, Protocol};
-use wire::realtime::{self, Claim, CloseCode};
+use wire::realtime::{self, Claim, CloseCode, PageWriter};
 
-use super::{Ask, Hub, pages::Page};
+use super::{Ask, Hub};
 use crate::{
     arena::Index,
     frame::{self, Answers, Batch},
@@ -20,8 +18,6 @@ use crate::{
 const READS_MAX: usize = 32;
 /// Reads under way for one session.
 const SESSION_READS_MAX: usize = 4;
-/// Pages at hand given to sessions before the loop looks at other things.
-const SHARED_PER_TURN: usize = 64;
 /// Events asked for at once.
 const PAGE_EVENTS: u32 = 100;
 /// Bytes of events sent as one page; what was read beyond is read again. A larger event goes alone. Pages of
@@ -58,17 +54,10 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    /// Whether a session waits that could be served now.
-    pub(super) fn can_read(&self) -> bool {
-        !self.ready.is_empty() && self.reads < READS_MAX
-    }
-
-    /// Starts as many reads as may be under way, one per waiting session in turn. A page that is at hand is not read
-    /// again. Returns whether something was shown.
-    pub(super) fn start_reads(&mut self) -> bool {
-        let mut shared = 0;
-        while self.reads < READS_MAX && shared < SHARED_PER_TURN {
-            let Some(key) = self.ready.pop_front() else { break };
+    /// Starts as many reads as may be under way, one per waiting session in turn.
+    pub(super) fn start_reads(&mut self) {
+        while self.reads < READS_MAX {
+            let Some(key) = self.ready.pop_front() else { return };
             if self.session(key).is_none() {
                 continue;
             }
@@ -80,21 +69,11 @@ impl<S: Sink> Hub<S> {
             let Some(view) = self.topics.get(next.topic) else { continue };
             debug_assert_eq!(view.topic().workspace, workspace);
             next.busy = true;
-            let (nonce, floor) = (next.nonce, next.floor);
-            let found = self.pages.find(view, next.after, floor, self.now_ms);
-            if let Some(page) = found {
-                shared += 1;
-                self.counts.shared_pages += 1;
-                self.show_page(key, nonce, &page);
-                self.make_ready(key.index);
-                continue;
-            }
             self.reads += 1;
             let request = EventsRequest { topic: view.topic(), after: next.after, limit: PAGE_EVENTS };
-            self.asks.push(Ask::Read { key, nonce, request });
+            self.asks.push(Ask::Read { key, nonce: next.nonce, request });
             self.make_ready(key.index);
         }
-        shared > 0
     }
 
     /// A failed read may be tried again.
@@ -116,15 +95,9 @@ impl<S: Sink> Hub<S> {
         self.reads = self.reads.saturating_sub(1);
         self.counts.pages += 1;
         if let Some(catch_up) = self.catch_up_mut(key, nonce) {
-            let (topic, after) = (catch_up.topic, catch_up.after);
+            let topic = catch_up.topic;
             match result {
-                Ok(EventsPage::Events { events, head }) => {
-                    let page = Rc::new(Page::new(after, events, head));
-                    if let Some(view) = self.topics.get(topic) {
-                        self.pages.keep(view.topic(), &page, self.now_ms);
-                    }
-                    self.show_page(key, nonce, &page);
-                }
+                Ok(EventsPage::Events { events, head }) => self.show_page(key, nonce, events, head),
                 Ok(EventsPage::Reset { head }) => self.page_refused(key, nonce, head),
                 Ok(EventsPage::Unknown) => self.end_topic(key.index, topic),
                 Err(_) => self.read_again_later(key, nonce),
@@ -158,15 +131,14 @@ impl<S: Sink> Hub<S> {
     }
 
     /// Shows what was read, and goes live if that was all.
-    fn show_page(&mut self, key: SessionKey, nonce: u64, page: &Page) {
+    fn show_page(&mut self, key: SessionKey, nonce: u64, events: Vec<EventRecord>, head: Position) {
         let Some(catch_up) = self.catch_up_mut(key, nonce) else { return };
         let (at, after, floor, style) = (catch_up.topic, catch_up.after, catch_up.floor, catch_up.style);
         let index = key.index;
         let (Some(view), Some(session)) = (self.topics.get(at), self.sessions.get(index)) else { return };
         let (topic, started, generation) = (view.topic().id, view.started(), view.generation());
         let (class, user) = (session.class, session.actor.user);
-        let (count, removal) = cut(&page.events, after, floor, user);
-        let events = page.events.get(..count).unwrap_or_default();
+        let (events, removal) = cut(events, after, floor, user);
         let to = events.last().map_or(after.seq, EventRecord::seq);
         let live = removal.is_none() && to >= started.max(floor) && generation == after.generation;
         if events.is_empty() && !live {
@@ -175,14 +147,17 @@ impl<S: Sink> Hub<S> {
             return;
         }
         let at_head = Position { seq: to, ..after };
-        debug_assert!(page.head.generation != after.generation || page.head.seq >= to);
+        debug_assert!(head.generation != after.generation || head.seq >= to);
         match style {
             Style::Pages if !events.is_empty() => {
-                let frame = page.frame(topic, class, count, !live && removal.is_none());
-                self.write(index, &frame, Kind::Keep);
+                let mut page = PageWriter::new(topic, after.generation, after.seq, to, bytes_of(&events));
+                for text in events.iter().filter_map(|event| frame::shown(event, class)) {
+                    page.push(&text);
+                }
+                self.say(index, &page.finish(!live && removal.is_none()));
             }
             Style::Pages => {}
-            Style::Events => self.show_events(index, events),
+            Style::Events => self.show_events(index, &events),
         }
         if let Some(follower) = self.follower_mut(index, at) {
             follower.set_sent(to);
@@ -202,7 +177,7 @@ impl<S: Sink> Hub<S> {
             (catch_up.busy, catch_up.tries) = (false, 0);
         }
         if self.is_own(index, topic) {
-            for event in events {
+            for event in &events {
                 self.own_change(index, event);
             }
         }
@@ -330,11 +305,16 @@ impl<S: Sink> Hub<S> {
     }
 }
 
-/// How many events are shown: contiguous, up to the session's own removal, and not too many bytes. Also the
+/// The events that are shown: contiguous, up to the session's own removal, and not too many bytes. Also the
 /// seq of the removal.
-fn cut(events: &[EventRecord], after: Position, floor: Seq, user: model::UserId) -> (usize, Option<Seq>) {
+fn cut(
+    mut events: Vec<EventRecord>,
+    after: Position,
+    floor: Seq,
+    user: model::UserId,
+) -> (Vec<EventRecord>, Option<Seq>) {
     let (mut last, mut bytes, mut count, mut removal) = (after.seq, 0, 0, None);
-    for event in events {
+    for event in &events {
         bytes += frame::weight(event);
         let follows = event.seq() == last.next() && event.position.generation == after.generation;
         if !follows || (count > 0 && bytes > PAGE_BYTES_MAX) {
@@ -346,5 +326,10 @@ fn cut(events: &[EventRecord], after: Position, floor: Seq, user: model::UserId)
             break;
         }
     }
-    (count, removal)
+    events.truncate(count);
+    (events, removal)
+}
+
+fn bytes_of(events: &[EventRecord]) -> usize {
+    events.iter().map(frame::weight).sum()
 }

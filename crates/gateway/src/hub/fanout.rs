@@ -163,10 +163,7 @@ impl<S: Sink> Hub<S> {
             self.serve_presence();
             self.settle();
         }
-        if self.can_read() {
-            self.settle();
-        }
-        !self.queue.is_empty() || !self.presence_queue.is_empty() || self.can_read()
+        !self.queue.is_empty() || !self.presence_queue.is_empty()
     }
 
     /// Serves up to `left` sockets of a topic. Returns how many others may still be served.

@@ -26,13 +26,6 @@ const PING_EVERY_TICKS: u64 = 12;
 impl<S: Sink> Hub<S> {
     /// Deals with what the last calls left: broken sockets, sessions over their budget, reads to start.
     pub(super) fn settle(&mut self) {
-        self.settle_sockets();
-        if self.start_reads() {
-            self.settle_sockets();
-        }
-    }
-
-    fn settle_sockets(&mut self) {
         loop {
             let (broken, over) =
                 (std::mem::take(&mut self.shared.broken), std::mem::take(&mut self.shared.over));
@@ -56,6 +49,7 @@ impl<S: Sink> Hub<S> {
         let tight = self.shared.queued_bytes > self.limits.loop_queue_bytes_max;
         self.shared.budget_bytes =
             if tight { self.limits.tight_bytes() } else { self.limits.session_queue_bytes_max };
+        self.start_reads();
     }
 
     /// The session's reader is too slow: signals go first, then events, which the client pulls when it can.
@@ -145,7 +139,6 @@ impl<S: Sink> Hub<S> {
             }
         }
         self.presence.tick(now_ms);
-        self.pages.tick(now_ms);
         while let Some(&(key, by_ms)) = self.waiting.front() {
             let waits = self.session(key).is_some_and(|session| session.boot.is_some());
             if waits && by_ms > now_ms {
