@@ -9,7 +9,7 @@ const SEEDS_LONG: Range<u64> = 1..4_001;
 /// Seeds that a bug may hide from.
 const SEEDS_PER_MUTANT: Range<u64> = 1..101;
 /// Seeds that once found something, and what.
-const ONCE_FAILED: [(u64, &str); 4] = [
+const ONCE_FAILED: [(u64, &str); 5] = [
     (69, "what a Channel Server held went before what was read, with the text of a deleted message"),
     (714, "a head was forgotten although nobody had taken it"),
     (3_708, "the publisher waited for an answer that a broken network had lost, and all for the publisher"),
@@ -17,6 +17,7 @@ const ONCE_FAILED: [(u64, &str); 4] = [
         3_901,
         "a slow session that left a channel and came back was told to pull, but not beyond where it stood",
     ),
+    (11_495, "a page that had been read for another session showed a message that was deleted since"),
 ];
 /// Bugs put in on purpose; `mutants.rs` says what each is.
 const MUTANTS: [&str; 11] = [
