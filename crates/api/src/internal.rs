@@ -24,6 +24,7 @@ use crate::{
     mentions, random,
     rates::{BOOTS, RTM_POST},
     record::record,
+    role::RateLimits,
     send::{self, Face, Post, Sender},
     tokens,
 };
@@ -161,7 +162,8 @@ impl Web for Internal {
 
     async fn send(&self, call: &Call, send: RtmSend) -> Result<RtmSent, RtmError> {
         let context = WriteContext { trace: call.trace, accepted: self.now_us(), origin: Some(send.session) };
-        if self.post_rate.check(send.session, RTM_POST, Instant::now()).is_err() {
+        let is_limited = self.app.config.rate_limits == RateLimits::Slack;
+        if is_limited && self.post_rate.check(send.session, RTM_POST, Instant::now()).is_err() {
             let message = "slow down, too many messages...".to_owned();
             return Err(RtmError { code: RTM_TOO_FAST, message });
         }

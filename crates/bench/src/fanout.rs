@@ -16,17 +16,22 @@ use crate::{
     measure::{self, Usage},
     peers::{self, Peer},
     plain::{Kind, Plain},
-    posters::{Posters, Sender},
+    posters::{Posters, Sender, Through},
     report::{Figure, Report, progress, rounded},
     rounds::Rounds,
     run::{Measured, Run},
     sends::Sends,
-    server::Server,
+    server::{Server, Target},
 };
 
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Fanout {
+    #[command(flatten)]
+    target: Target,
+    /// How messages are sent
+    #[arg(long, value_enum, default_value_t)]
+    through: Through,
     /// People in the channel, each with one session
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
     members: u32,
@@ -72,7 +77,7 @@ impl Fanout {
         let cores = measure::cores();
         let theirs = (cores > 1).then_some(1);
         progress(&format!("{people} people are made"));
-        let server = Server::start(people, theirs)?;
+        let server = self.target.server(people, theirs)?;
         measure::pin((cores > 1).then_some(0))?;
         let keeps = files > 2 * u64::from(self.members) + 600;
         let mut ours = Ours::new(&server, self, keeps)?;
@@ -99,10 +104,12 @@ impl Fanout {
         report.figures.push(Figure::once("bytes of a frame's text", "B", frame));
         report.figures.push(Figure::once("sessions that were told to pull", "", rounded(ours.pulled)));
         report.latency("due → acknowledged", &ours.acknowledged);
-        let sync = rounded(disk::sync_micros(server.data())?) / 1_000.0;
-        report.figures.push(Figure::once("one fdatasync of 316 bytes, p50", "ms", sync));
-        let beyond = rounds.median() - 2.0 * sync;
-        report.figures.push(Figure::once("due → at a session, p50, beyond two fdatasync", "ms", beyond));
+        if let Some(data) = server.data() {
+            let sync = rounded(disk::sync_micros(data)?) / 1_000.0;
+            report.figures.push(Figure::once("one fdatasync of 316 bytes, p50", "ms", sync));
+            let beyond = rounds.median() - 2.0 * sync;
+            report.figures.push(Figure::once("due → at a session, p50, beyond two fdatasync", "ms", beyond));
+        }
         Ok(report)
     }
 
@@ -188,7 +195,7 @@ impl Crowd {
         let sender = |token: &&str| Sender { token: (*token).to_owned(), channels: vec![channel.to_owned()] };
         let senders = tokens.iter().cycle().take(usize::try_from(options.senders())?).map(sender).collect();
         let bytes = usize::try_from(options.bytes)?;
-        let posters = Posters::connect(&fleet, &server.address, senders, bytes)?;
+        let posters = Posters::connect(&fleet, &server.address, senders, bytes, options.through)?;
         Ok(Self { fleet, posters, sends: Sends::default() })
     }
 

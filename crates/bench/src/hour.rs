@@ -19,10 +19,10 @@ use crate::{
     fleet::Fleet,
     http::Api,
     measure,
-    posters::{Posters, Sender},
+    posters::{Posters, Sender, Through},
     report::{Figure, Report, millis, progress, rounded},
     sends::Sends,
-    server::Server,
+    server::{Server, Target},
 };
 
 /// Slack's limit: messages that one channel may have scheduled within five minutes.
@@ -37,6 +37,8 @@ const POSTED_WITHIN: Duration = Duration::from_secs(120);
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Hour {
+    #[command(flatten)]
+    target: Target,
     /// Channels with scheduled messages
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5_000))]
     channels: u32,
@@ -78,7 +80,7 @@ impl Hour {
         );
         measure::raise_open_files();
         let core = (measure::cores() > 1).then_some(1);
-        let server = Server::start(people, core)?;
+        let server = self.target.server(people, core)?;
         measure::pin((measure::cores() > 1).then_some(0))?;
         let mut town = Town::open(&server, people, channels)?;
         let from =
@@ -143,9 +145,7 @@ impl Town {
         let numbers: Vec<usize> = (0..channels).collect();
         let channels: Vec<String> = in_parallel(&numbers, |number| {
             let token = tokens.get(number % people).context("nobody")?;
-            let body = json!({ "name": format!("hour-{number}") });
-            let made = Api::connect(address, token)?.call("/api/conversations.create", &body)?;
-            Ok(made.pointer("/channel/id").and_then(Value::as_str).context("channel")?.to_owned())
+            Api::connect(address, token)?.create_channel(*number)
         })?;
         let numbers: Vec<usize> = (0..people).collect();
         in_parallel(&numbers, |person| {
@@ -160,7 +160,7 @@ impl Town {
         connect(&mut fleet, address, &tokens)?;
         let senders = tokens.iter().cycle().take(CONNECTIONS);
         let senders = senders.map(|token| Sender { token: token.clone(), channels: Vec::new() }).collect();
-        let posters = Posters::connect(&fleet, address, senders, 100)?;
+        let posters = Posters::connect(&fleet, address, senders, 100, Through::Http)?;
         Ok(Self { tokens, channels, fleet, posters, sends: Sends::default(), came: 0 })
     }
 

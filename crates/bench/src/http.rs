@@ -3,11 +3,12 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
+    sync::OnceLock,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -49,6 +50,20 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Makes a channel; its id. A server that runs on may have the channels of an earlier run: the name says of which it is.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub(crate) fn create_channel(&mut self, number: usize) -> Result<String> {
+        static RUN: OnceLock<u64> = OnceLock::new();
+        let run = RUN.get_or_init(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs());
+        let made =
+            self.call("/api/conversations.create", &json!({ "name": format!("bench-{run}-{number}") }))?;
+        Ok(made.pointer("/channel/id").and_then(Value::as_str).context("channel")?.to_owned())
+    }
+}
+
 /// The bytes of a POST with a JSON body.
 pub(crate) fn request(host: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     format!(
@@ -67,6 +82,7 @@ pub(crate) fn answer(buffer: &[u8]) -> Result<Option<(usize, &[u8])>> {
     let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(buffer.get(..end).unwrap_or_default())?;
     let status = head.split(' ').nth(1).context("status")?;
+    ensure!(status != "429", "the server limits rates: it is to be started with `--rate-limits off`");
     ensure!(status == "200", "status {status}: {head}");
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     crowd::{follow, in_parallel},
@@ -97,8 +97,7 @@ impl Idle {
         let everybody: Vec<&str> = everybody.map(|member| member.id.as_str()).collect();
         let mut api = Api::connect(&server.address, &owner.token)?;
         for number in 1..=more {
-            let made = api.call("/api/conversations.create", &json!({ "name": format!("idle-{number}") }))?;
-            let channel = made.pointer("/channel/id").and_then(Value::as_str).context("channel")?;
+            let channel = api.create_channel(usize::try_from(number)?)?;
             for people in everybody.chunks(INVITED_AT_ONCE) {
                 let body = json!({ "channel": channel, "users": people.join(",") });
                 api.call("/api/conversations.invite", &body)?;

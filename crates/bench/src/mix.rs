@@ -17,10 +17,10 @@ use crate::{
     fleet::{Fleet, Seen},
     http::Api,
     measure::{self, Usage},
-    posters::{Posters, Sender},
+    posters::{Posters, Sender, Through},
     report::{self, Figure, Report, progress, rounded},
     sends::Sends,
-    server::Server,
+    server::{Server, Target},
 };
 
 /// How long the last frames may take.
@@ -35,6 +35,8 @@ const REACTIONS: [&str; 6] = ["+1", "eyes", "tada", "heart", "wave", "pray"];
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Mix {
+    #[command(flatten)]
+    target: Target,
     /// People, each with one session
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(40..=10_000))]
     people: u32,
@@ -106,7 +108,7 @@ impl Mix {
         let people = usize::try_from(self.people)?;
         measure::raise_open_files();
         let core = (measure::cores() > 1).then_some(1);
-        let server = Server::start(people, core)?;
+        let server = self.target.server(people, core)?;
         measure::pin((measure::cores() > 1).then_some(0))?;
         let tokens: Vec<String> = server.seed.tokens(people)?.into_iter().map(str::to_owned).collect();
         let workspace = self.populate(&server.address, &tokens)?;
@@ -118,7 +120,7 @@ impl Mix {
         }
         let senders = tokens.iter().cycle().take(CONNECTIONS);
         let senders = senders.map(|token| Sender { token: token.clone(), channels: Vec::new() }).collect();
-        let posters = Posters::connect(&fleet, &server.address, senders, 100)?;
+        let posters = Posters::connect(&fleet, &server.address, senders, 100, Through::Http)?;
         progress("everybody is there");
         let mut run = Run {
             tokens,
@@ -146,9 +148,7 @@ impl Mix {
         let numbers: Vec<usize> = (0..count).collect();
         let channels: Vec<String> = in_parallel(&numbers, |number| {
             let token = tokens.get(number % tokens.len()).context("nobody")?;
-            let body = json!({ "name": format!("mix-{number}") });
-            let made = Api::connect(address, token)?.call("/api/conversations.create", &body)?;
-            Ok(made.pointer("/channel/id").and_then(Value::as_str).context("channel")?.to_owned())
+            Api::connect(address, token)?.create_channel(*number)
         })?;
         let (mut dice, zipf) = (Dice(0xd1ce), Zipf::new(count));
         let mut theirs: Vec<Vec<usize>> = (0..tokens.len()).map(|_| Vec::new()).collect();

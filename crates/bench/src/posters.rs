@@ -1,4 +1,4 @@
-//! Senders: connections to the Web API in the loop that also reads the sessions.
+//! Senders: connections to the Web API, or RTM sessions, in the loop that also reads the sessions.
 
 use std::{
     collections::VecDeque,
@@ -11,10 +11,21 @@ use hdrhistogram::Histogram;
 use mio::{Interest, Token, net::TcpStream};
 
 use crate::{
-    fleet::{FIRST_OTHER, Fleet},
-    http,
+    fleet::{FIRST_OTHER, Fleet, upgraded},
+    frames::{self, Frame},
+    http::{self, Api},
     sends::Sends,
 };
+
+/// How messages are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Through {
+    /// `chat.postMessage`
+    #[default]
+    Http,
+    /// Frames of type `message` on an RTM session of the sender's own, which also gets what its person gets
+    Rtm,
+}
 
 /// Who posts, and where: to one of these channels after the other.
 #[derive(Debug, Clone)]
@@ -26,6 +37,7 @@ pub(crate) struct Sender {
 /// A connection that posts one message at a time.
 struct Poster {
     stream: TcpStream,
+    through: Through,
     sender: Sender,
     /// How many it posted.
     posted: usize,
@@ -41,6 +53,7 @@ pub(crate) struct Posters {
     idle: VecDeque<usize>,
     address: String,
     bytes: usize,
+    through: Through,
     /// Posts that were acknowledged.
     pub(crate) acknowledged: u64,
     /// Bytes of the newest answer.
@@ -49,13 +62,26 @@ pub(crate) struct Posters {
     pub(crate) latency: Histogram<u64>,
 }
 
-fn connect(fleet: &Fleet, address: &str, number: usize) -> Result<TcpStream> {
-    let stream = std::net::TcpStream::connect(address)?;
+/// A connection, and what it got already.
+fn connect(
+    fleet: &Fleet,
+    address: &str,
+    number: usize,
+    through: Through,
+    token: &str,
+) -> Result<(TcpStream, Vec<u8>)> {
+    let (stream, early) = match through {
+        Through::Http => (std::net::TcpStream::connect(address)?, Vec::new()),
+        Through::Rtm => {
+            let answer = Api::connect(address, token)?.call("/api/rtm.connect", &serde_json::json!({}))?;
+            upgraded(answer.get("url").and_then(serde_json::Value::as_str).context("url")?)?
+        }
+    };
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     fleet.registry().register(&mut stream, Token(FIRST_OTHER + number), Interest::READABLE)?;
-    Ok(stream)
+    Ok((stream, early))
 }
 
 impl Posters {
@@ -63,17 +89,24 @@ impl Posters {
     ///
     /// # Errors
     /// When the server takes no connection.
-    pub(crate) fn connect(fleet: &Fleet, address: &str, senders: Vec<Sender>, bytes: usize) -> Result<Self> {
+    pub(crate) fn connect(
+        fleet: &Fleet,
+        address: &str,
+        senders: Vec<Sender>,
+        bytes: usize,
+        through: Through,
+    ) -> Result<Self> {
         let mut posters = Vec::with_capacity(senders.len());
         for (number, sender) in senders.into_iter().enumerate() {
-            let stream = connect(fleet, address, number)?;
-            posters.push(Poster { stream, sender, posted: 0, answer: Vec::new(), due: None });
+            let (stream, answer) = connect(fleet, address, number, through, &sender.token)?;
+            posters.push(Poster { stream, through, sender, posted: 0, answer, due: None });
         }
         Ok(Self {
             idle: (0..posters.len()).collect(),
             posters,
             address: address.to_owned(),
             bytes,
+            through,
             acknowledged: 0,
             answer_bytes: 0,
             latency: Histogram::new(3)?,
@@ -87,8 +120,8 @@ impl Posters {
     pub(crate) fn reconnect(&mut self, fleet: &Fleet) -> Result<()> {
         ensure!(self.waiting() == 0, "{} posts have no answer yet", self.waiting());
         for (number, poster) in self.posters.iter_mut().enumerate() {
-            poster.stream = connect(fleet, &self.address, number)?;
-            poster.answer.clear();
+            (poster.stream, poster.answer) =
+                connect(fleet, &self.address, number, self.through, &poster.sender.token)?;
         }
         Ok(())
     }
@@ -104,10 +137,22 @@ impl Posters {
         let Sender { token, channels } = &poster.sender;
         let channel =
             channels.get(poster.posted % channels.len().max(1)).context("a sender without a channel")?;
-        let body = serde_json::json!({ "channel": channel, "text": sends.next(due, self.bytes) });
+        let text = sends.next(due, self.bytes);
         let token = token.clone();
         poster.posted += 1;
-        self.call(due, "chat.postMessage", &token, &body).map(|connection| connection.is_some())
+        let sent = match self.through {
+            Through::Http => {
+                let body = serde_json::json!({ "channel": channel, "text": text });
+                self.call(due, "chat.postMessage", &token, &body)?
+            }
+            Through::Rtm => {
+                let frame = serde_json::json!(
+                    { "id": poster.posted, "type": "message", "channel": channel, "text": text });
+                let frame = frames::masked(1, frame.to_string().as_bytes());
+                self.say(due, &frame)?
+            }
+        };
+        Ok(sent.is_some())
     }
 
     /// Calls a method as anybody, over a connection that waits for nothing; its number, or `None`: all of them wait.
@@ -121,11 +166,15 @@ impl Posters {
         token: &str,
         body: &serde_json::Value,
     ) -> Result<Option<usize>> {
+        self.say(due, &http::request(&self.address, &format!("/api/{method}"), token, &body.to_string()))
+    }
+
+    /// Writes to a connection that waits for nothing; its number.
+    fn say(&mut self, due: Instant, bytes: &[u8]) -> Result<Option<usize>> {
         let Some(number) = self.idle.pop_front() else { return Ok(None) };
         let poster = self.posters.get_mut(number).context("no such sender")?;
-        let request = http::request(&self.address, &format!("/api/{method}"), token, &body.to_string());
         // One small request at a time fits into the socket's buffer.
-        poster.stream.write_all(&request)?;
+        poster.stream.write_all(bytes)?;
         poster.due = Some(due);
         Ok(Some(number))
     }
@@ -146,7 +195,7 @@ impl Posters {
     /// When a post was refused or the connection ended.
     pub(crate) fn ready(&mut self, token: Token) -> Result<()> {
         if let Some(answer) = self.answered(token)? {
-            ensure!(answer.starts_with(b"{\"ok\":true"), "{}", String::from_utf8_lossy(&answer));
+            ensure!(is_ok(&answer), "{}", String::from_utf8_lossy(&answer));
         }
         Ok(())
     }
@@ -173,14 +222,54 @@ impl Posters {
                 Err(error) => return Err(error.into()),
             }
         }
-        let Some((length, body)) = http::answer(&poster.answer)? else { return Ok(None) };
-        let body = body.to_vec();
+        let body = match poster.through {
+            Through::Http => {
+                let Some((length, body)) = http::answer(&poster.answer)? else { return Ok(None) };
+                let body = body.to_vec();
+                poster.answer.drain(..length);
+                body
+            }
+            Through::Rtm => {
+                let Some(body) = poster.reply()? else { return Ok(None) };
+                body
+            }
+        };
         self.answer_bytes = body.len();
-        poster.answer.drain(..length);
         let due = poster.due.take().context("an answer to nothing")?;
         self.idle.push_back(number);
         self.acknowledged += 1;
         self.latency.record(u64::try_from(due.elapsed().as_micros())?.max(1))?;
         Ok(Some(body))
+    }
+}
+
+/// Whether an answer of a method, or a reply of RTM, says that it was done.
+fn is_ok(answer: &[u8]) -> bool {
+    memchr::memmem::find(answer, b"\"ok\":true").is_some()
+}
+
+impl Poster {
+    /// The reply among the frames that came, once it is there; what else comes to an RTM session is passed over.
+    fn reply(&mut self) -> Result<Option<Vec<u8>>> {
+        let (mut used, mut reply) = (0, None);
+        while let Some((frame, length)) =
+            frames::first(self.answer.get(used..).unwrap_or_default()).map_err(anyhow::Error::msg)?
+        {
+            used += length;
+            match frame {
+                Frame::Text(text) if memchr::memmem::find(text, b"\"reply_to\":").is_some() => {
+                    ensure!(reply.is_none(), "two replies to one message");
+                    reply = Some(text.to_vec());
+                }
+                Frame::Ping(payload) => {
+                    let pong = frames::masked(10, payload);
+                    self.stream.write_all(&pong)?;
+                }
+                Frame::Close(code) => bail!("the server closed a sender's session with {code:?}"),
+                Frame::Text(_) | Frame::Other => {}
+            }
+        }
+        self.answer.drain(..used);
+        Ok(reply)
     }
 }

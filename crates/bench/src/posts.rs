@@ -5,7 +5,7 @@
 //! log, in which nothing is looked up or indexed: what the disk alone would take in batches of the same size.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -16,10 +16,10 @@ use crate::{
     fleet::Fleet,
     http::Api,
     measure,
-    posters::{Posters, Sender},
+    posters::{Posters, Sender, Through},
     report::{self, Figure, Report, progress, rounded},
     sends::Sends,
-    server::Server,
+    server::{Server, Target},
     web::Web,
 };
 
@@ -31,6 +31,11 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Posts {
+    #[command(flatten)]
+    target: Target,
+    /// How messages are sent
+    #[arg(long, value_enum, default_value_t)]
+    through: Through,
     /// Senders, each of another person with one connection
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=15_000))]
     senders: u32,
@@ -58,66 +63,52 @@ impl Posts {
         measure::raise_open_files();
         let core = (measure::cores() > 1).then_some(1);
         progress(&format!("{people} people are made"));
-        let server = Server::start(people, core)?;
+        let server = self.target.server(people, core)?;
         measure::pin((measure::cores() > 1).then_some(0))?;
         let senders = self.senders_with_channels(&server, people, topics)?;
         let mut fleet = Fleet::new("")?;
         let bytes = usize::try_from(self.bytes)?;
-        let mut posters = Posters::connect(&fleet, &server.address, senders.clone(), bytes)?;
+        let mut posters = Posters::connect(&fleet, &server.address, senders.clone(), bytes, self.through)?;
         let mut web: Option<OnlyHttp> = None;
-        let (mut webs, mut togethers) = (vec![], vec![]);
-        let (mut rates, mut ratios, mut bares, mut cpus) = (vec![], vec![], vec![], vec![]);
-        let (mut logs, mut to_logs, mut batches) = (vec![], vec![], vec![]);
+        let (mut rates, mut cpus, mut webs) = (vec![], vec![], vec![]);
+        let mut disks = Disks::default();
         for round in 1..=self.rounds {
-            let before = self.bare(&server, core)?;
-            let commits = server.commits()?;
+            let mut disk = match server.data() {
+                Some(data) => Some((data, self.bare(&server, data, core)?, server.commits()?)),
+                None => None,
+            };
             let used = server.usage()?.cpu;
             let (rate, acknowledged) = self.measure(&mut fleet, &mut posters)?;
             let cpu = (server.usage()?.cpu - used).as_secs_f64() / rounded(acknowledged.max(1));
-            let commits = server.commits()? - commits;
-            let after = self.bare(&server, core)?;
-            let log = self.log(&server, core, acknowledged, commits)?;
+            rates.push(rate);
+            cpus.push(cpu * 1_000_000.0);
+            if let Some((data, before, commits)) = disk.take() {
+                let commits = server.commits()? - commits;
+                let after = self.bare(&server, data, core)?;
+                let log = self.log(data, core, acknowledged, commits)?;
+                disks.add(f64::midpoint(before, after), log, acknowledged, commits);
+            }
             let http = match &mut web {
                 Some(web) => web,
                 None => web.insert(OnlyHttp::start(posters.answer_bytes, senders.clone(), bytes, core)?),
             };
-            let http = self.measure(&mut http.fleet, &mut http.posters)?.0;
-            let limit = f64::midpoint(before, after);
-            // One core does one after the other.
-            let together = 1.0 / (1.0 / http + 1.0 / limit);
+            webs.push(self.measure(&mut http.fleet, &mut http.posters)?.0);
+            let last = |all: &[f64]| all.last().copied().unwrap_or(f64::NAN);
+            let bare = disks.bares.last().map(|bare| format!(", SQLite alone {bare:.0}")).unwrap_or_default();
             progress(&format!(
-                "round {round}: {rate:.0} posts per second, SQLite alone {before:.0} and {after:.0}, HTTP alone {http:.0}: \
-                 ×{:.2}, ×{:.2} of both on one core",
-                rate / limit,
-                rate / together
+                "round {round}: {rate:.0} posts per second{bare}, HTTP alone {:.0}",
+                last(&webs),
             ));
-            rates.push(rate);
-            ratios.push(rate / limit);
-            bares.push(limit);
-            webs.push(http);
-            togethers.push(rate / together);
-            cpus.push(cpu * 1_000_000.0);
-            logs.push(log);
-            to_logs.push(rate / log);
-            batches.push(rounded(acknowledged) / rounded(commits.max(1)));
         }
-        let sync = disk::sync_micros(server.data())?;
-        let mut report = Report::new(vec![
-            Figure::of("posts acknowledged per second", "1/s", &rates, &ratios),
-            Figure::of("messages per second, SQLite alone", "1/s", &bares, &[]),
+        let mut report = Report::new(disks.figures(&rates, &webs));
+        report.figures.extend([
             Figure::of("requests per second, HTTP alone", "1/s", &webs, &[]),
-            Figure::of(
-                "posts acknowledged per second, to HTTP and SQLite on one core",
-                "1/s",
-                &rates,
-                &togethers,
-            ),
-            Figure::of("posts acknowledged per second, to the log", "1/s", &rates, &to_logs),
-            Figure::of("records per second, append-only log alone", "1/s", &logs, &[]),
-            Figure::of("posts per commit", "", &batches, &[]),
             Figure::of("server CPU per post", "µs", &cpus, &[]),
-            Figure::once("one fdatasync of 316 bytes, p50", "ms", rounded(sync) / 1_000.0),
         ]);
+        if let Some(data) = server.data() {
+            let sync = rounded(disk::sync_micros(data)?) / 1_000.0;
+            report.figures.push(Figure::once("one fdatasync of 316 bytes, p50", "ms", sync));
+        }
         report.latency("sent → acknowledged", &posters.latency);
         Ok(report)
     }
@@ -169,8 +160,8 @@ impl Posts {
     }
 
     /// SQLite alone, with the tables of this very installation in a copy.
-    fn bare(&self, server: &Server, core: Option<usize>) -> Result<f64> {
-        let folder = tempfile::tempdir_in(server.data().parent().context("no parent")?)?;
+    fn bare(&self, server: &Server, data: &Path, core: Option<usize>) -> Result<f64> {
+        let folder = tempfile::tempdir_in(data.parent().context("no parent")?)?;
         let copy: PathBuf = folder.path().join("bare.db");
         server.copy_database(&copy)?;
         let batch = usize::try_from(self.senders)?.min(BATCH_MAX);
@@ -183,16 +174,11 @@ impl Posts {
     }
 
     /// An append-only file on the same disk, with as many records to a batch as the server's commits had posts.
-    fn log(&self, server: &Server, core: Option<usize>, posts: u64, commits: u64) -> Result<f64> {
+    fn log(&self, data: &Path, core: Option<usize>, posts: u64, commits: u64) -> Result<f64> {
         let batch = usize::try_from(posts.div_ceil(commits.max(1)))?;
         let length = Duration::from_secs(self.seconds.into()) / 2;
         measure::pin(core)?;
-        let rate = disk::records_per_second(
-            server.data(),
-            batch,
-            disk::record(usize::try_from(self.bytes)?),
-            length,
-        );
+        let rate = disk::records_per_second(data, batch, disk::record(usize::try_from(self.bytes)?), length);
         measure::pin(core.map(|_| 0))?;
         rate
     }
@@ -238,6 +224,45 @@ impl Posts {
     }
 }
 
+/// What the disk does alone, round by round.
+#[derive(Default)]
+struct Disks {
+    bares: Vec<f64>,
+    logs: Vec<f64>,
+    batches: Vec<f64>,
+}
+
+impl Disks {
+    fn add(&mut self, bare: f64, log: f64, posts: u64, commits: u64) {
+        self.bares.push(bare);
+        self.logs.push(log);
+        self.batches.push(rounded(posts) / rounded(commits.max(1)));
+    }
+
+    /// The figures of so many posts a second, beside as many requests; the posts alone where no disk is known.
+    fn figures(&self, rates: &[f64], webs: &[f64]) -> Vec<Figure> {
+        const POSTS: &str = "posts acknowledged per second";
+        let Self { bares, logs, batches } = self;
+        if bares.is_empty() {
+            return vec![Figure::of(POSTS, "1/s", rates, &[])];
+        }
+        let to = |limits: &[f64]| -> Vec<f64> {
+            rates.iter().zip(limits).map(|(rate, limit)| rate / limit).collect()
+        };
+        // One core does one after the other.
+        let both: Vec<f64> =
+            webs.iter().zip(bares).map(|(http, bare)| 1.0 / (1.0 / http + 1.0 / bare)).collect();
+        vec![
+            Figure::of(POSTS, "1/s", rates, &to(bares)),
+            Figure::of("messages per second, SQLite alone", "1/s", bares, &[]),
+            Figure::of(format!("{POSTS}, to HTTP and SQLite on one core"), "1/s", rates, &to(&both)),
+            Figure::of(format!("{POSTS}, to the log"), "1/s", rates, &to(logs)),
+            Figure::of("records per second, append-only log alone", "1/s", logs, &[]),
+            Figure::of("posts per commit", "", batches, &[]),
+        ]
+    }
+}
+
 /// The server of HTTP alone, with as many senders.
 struct OnlyHttp {
     fleet: Fleet,
@@ -250,7 +275,7 @@ impl OnlyHttp {
         let server = Web::start(answer, core)?;
         measure::pin(core.map(|_| 0))?;
         let fleet = Fleet::new("")?;
-        let posters = Posters::connect(&fleet, &server.address, senders, bytes)?;
+        let posters = Posters::connect(&fleet, &server.address, senders, bytes, Through::Http)?;
         Ok(Self { fleet, posters, _server: server })
     }
 }
@@ -267,10 +292,7 @@ fn make_channels(
         let number = first + number;
         let mut api = Api::connect(address, &sender.token)?;
         for topic in (number..topics).step_by(people) {
-            let body = serde_json::json!({ "name": format!("bench-{topic}") });
-            let made = api.call("/api/conversations.create", &body)?;
-            let id = made.pointer("/channel/id").and_then(serde_json::Value::as_str).context("channel")?;
-            sender.channels.push(id.to_owned());
+            sender.channels.push(api.create_channel(topic)?);
         }
     }
     Ok(())

@@ -13,10 +13,10 @@ use crate::{
     crowd::follow,
     fleet::Fleet,
     measure,
-    posters::{Posters, Sender},
+    posters::{Posters, Sender, Through},
     report::{self, Figure, Report, millis, progress, rounded},
     sends::Sends,
-    server::Server,
+    server::{Server, Target},
 };
 
 /// Connections that post: so many that a paced post need not wait for another.
@@ -29,6 +29,11 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 /// What is run.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Slow {
+    #[command(flatten)]
+    target: Target,
+    /// How messages are sent
+    #[arg(long, value_enum, default_value_t)]
+    through: Through,
     /// Sessions, each of another person, all in one channel
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=15_000))]
     sessions: u32,
@@ -66,7 +71,7 @@ impl Slow {
             "{files} files may be open: too few for {people} sessions"
         );
         let core = (measure::cores() > 1).then_some(1);
-        let server = Server::start(people, core)?;
+        let server = self.target.server(people, core)?;
         measure::pin((measure::cores() > 1).then_some(0))?;
         let mut channel = Channel::open(&server, people, self)?;
         progress(&format!("{people} sessions follow the channel, {slow} of them will be slow"));
@@ -128,7 +133,13 @@ impl Channel {
         follow(&mut fleet, &server.address, channel, &tokens)?;
         let sender = |token: &&str| Sender { token: (*token).to_owned(), channels: vec![channel.to_owned()] };
         let senders = tokens.iter().cycle().take(SENDERS).map(sender).collect();
-        let posters = Posters::connect(&fleet, &server.address, senders, usize::try_from(options.bytes)?)?;
+        let posters = Posters::connect(
+            &fleet,
+            &server.address,
+            senders,
+            usize::try_from(options.bytes)?,
+            options.through,
+        )?;
         Ok(Self { fleet, posters, sends: Sends::default() })
     }
 

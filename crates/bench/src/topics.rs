@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     crowd::{connect, in_parallel},
@@ -62,9 +62,7 @@ impl Topics {
         in_parallel(&numbers, |person| {
             let mut api = Api::connect(&server.address, tokens.get(*person).context("nobody")?)?;
             for number in topics.clone().filter(|number| number % tokens.len() == *person) {
-                let body = json!({ "name": format!("idle-{number}") });
-                let made = api.call("/api/conversations.create", &body)?;
-                let channel = made.pointer("/channel/id").and_then(Value::as_str).context("channel")?;
+                let channel = api.create_channel(number)?;
                 let message = json!({ "channel": channel, "text": "once" });
                 api.call("/api/chat.postMessage", &message)?;
             }

@@ -6,7 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | `system` | answers for the operating system: random bytes, the time |
-//! | `host`, `network`, `pipe`, `log` | machines, what lies between them, sockets, the disk; each with its faults |
+//! | `host`, `network`, `pipe`, `log`, `drive` | machines, what lies between them, sockets, commits, the disk; each with its faults |
 //! | `ports`, `discovery` | the contracts between roles over the network, and who knows of whom |
 //! | `node` | the roles, wired |
 //! | `world`, `people`, `sender`, `device` | the workspace, and what people and their devices do |
@@ -19,6 +19,7 @@
 mod device;
 mod director;
 mod discovery;
+mod drive;
 mod host;
 mod judge;
 mod log;
@@ -130,6 +131,7 @@ fn simulate_in(dir: &Path, arguments: &Arguments) -> anyhow::Result<Arc<Trace>> 
     let network = Network::new(seed, Arc::clone(&trace));
     let ledger = Ledger::new(seed, Arc::clone(&trace));
     let mutant = arguments.mutant.map(|kind| Mutant::new(kind, Arc::clone(&ledger)));
+    drive::set_up(seed, mutant.and_then(Mutant::lie));
     let world = World::make(dir, time_of_day(Duration::ZERO))?;
     let mut nemesis = Nemesis::new(seed, Arc::clone(&network), Arc::clone(&ledger));
     let mut node = Node::new(dir.to_owned(), Arc::clone(&network), Arc::clone(&ledger), mutant);
@@ -152,7 +154,10 @@ fn simulate_in(dir: &Path, arguments: &Arguments) -> anyhow::Result<Arc<Trace>> 
     let mut people = Host::new(PEOPLE);
     people.start(Duration::ZERO)?;
     people.inside(|_| tokio::task::spawn_local(director.run()))?;
-    course(seed, &mut node, &people, &mut nemesis, &stage, &trace)?;
+    if let Err(error) = course(seed, &mut node, &people, &mut nemesis, &stage, &trace) {
+        // A machine that does not start again, or a course without end.
+        trace.violation(format_args!("{error:#}"));
+    }
     if let Some(judged) = stage.judged.take() {
         judged.check(&ledger).iter().for_each(|what| trace.violation(what));
     }

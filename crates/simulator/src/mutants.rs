@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use anyhow::Context;
 use bytes::Bytes;
 use clap::ValueEnum;
 use model::{Seq, TopicId};
@@ -15,13 +14,17 @@ use rpc::{Delivery, Effect, EventRecord, EventsPage, Subscription};
 use rusqlite::Connection;
 use store::{Write, WriteKind};
 
-use crate::log::Ledger;
+use crate::{drive::Lie, log::Ledger};
 
 /// The list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// Published and acknowledged before it is on the disk: a death takes back what was committed since.
+    /// Published and acknowledged before it is on the disk, which it is a little later.
     PublishBeforeCommit,
+    /// A commit does not wait for the disk.
+    CommitNotSynced,
+    /// A checkpoint does not wait for the disk: the log is written over before what was in it is elsewhere.
+    CheckpointNotSynced,
     /// Only the request publishes what it committed: who goes away strands it.
     PublishFromRequest,
     /// Nothing looks for what was committed and not published.
@@ -60,14 +63,10 @@ struct State {
     bodies: BTreeMap<(TopicId, u64), Bytes>,
     /// Keys whose sender went away.
     gone: BTreeSet<String>,
-    /// Where the files are as of the last sync, and when that was.
-    synced: Option<(PathBuf, u64)>,
 }
 
 /// Time between two syncs of [`Kind::PublishBeforeCommit`], microseconds.
 const SYNC_EVERY_US: u64 = 300_000;
-/// The files of the store.
-const FILES: [&str; 3] = ["parlance.db", "parlance.db-wal", "parlance.db-shm"];
 
 impl fmt::Debug for Mutant {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -204,31 +203,19 @@ impl Mutant {
         parts
     }
 
-    /// After a commit: what is on the disk from here on.
-    pub(crate) fn after_commit(self, dir: &Path, now_us: u64) -> anyhow::Result<()> {
-        if !self.is(Kind::PublishBeforeCommit) {
-            return Ok(());
+    /// What the drive does not do although it says so: a store that did not ask for it would be no worse off.
+    pub(crate) fn lie(self) -> Option<Lie> {
+        match self.0.kind {
+            Kind::PublishBeforeCommit => Some(Lie::LogLate(SYNC_EVERY_US)),
+            Kind::CommitNotSynced => Some(Lie::LogNever),
+            Kind::CheckpointNotSynced => Some(Lie::DatabaseNever),
+            _ => None,
         }
-        let mut state = self.lock();
-        let due = state.synced.as_ref().is_none_or(|(_, at)| now_us >= at.saturating_add(SYNC_EVERY_US));
-        if due {
-            let to = dir.join("synced");
-            std::fs::create_dir_all(&to)?;
-            copy(dir, &to)?;
-            state.synced = Some((to, now_us));
-        }
-        Ok(())
     }
 
     /// Before the store of a machine that died is opened again.
     pub(crate) fn before_start(self, dir: &Path) -> anyhow::Result<()> {
         match self.0.kind {
-            Kind::PublishBeforeCommit => {
-                if let Some((from, _)) = &self.lock().synced {
-                    copy(from, dir)?;
-                }
-                Ok(())
-            }
             Kind::DedupeByCache => Forget { dir: dir.to_owned(), key: None }.run(),
             _ => Ok(()),
         }
@@ -255,16 +242,4 @@ impl Forget {
         };
         Ok(())
     }
-}
-
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    for name in FILES {
-        let (source, target) = (from.join(name), to.join(name));
-        if source.exists() {
-            std::fs::copy(&source, &target).with_context(|| source.display().to_string())?;
-        } else if target.exists() {
-            std::fs::remove_file(&target)?;
-        }
-    }
-    Ok(())
 }

@@ -53,6 +53,8 @@ const HARMS: [Harm; 12] = [
 pub(crate) struct Nemesis {
     random: Random,
     harms: Vec<Harm>,
+    /// Commits in a thousand within which the power goes.
+    power_permille: usize,
     next: Duration,
     /// Machines that are off, and until when.
     off: Vec<(usize, Duration)>,
@@ -72,10 +74,15 @@ impl Nemesis {
         let mut harms = HARMS.to_vec();
         random.shuffle(&mut harms);
         harms.truncate(count);
-        network.trace.note("nemesis", "breaks", format_args!("{harms:?}"));
+        // Beside the others, and by dice of its own: a seed without it is what it was before there was this.
+        let mut power = Random::new(seed, "fuses");
+        let cuts = count > 0 && power.permille(250);
+        let power_permille = if cuts { 10 + power.below(50) } else { 0 };
+        network.trace.note("nemesis", "breaks", format_args!("{harms:?}, power {power_permille} ‰"));
         Self {
             random,
             harms,
+            power_permille,
             next: Duration::ZERO,
             off: Vec::new(),
             apart: Vec::new(),
@@ -104,17 +111,19 @@ impl Nemesis {
             };
             self.network.set_weather(weather);
         }
+        let mut disk = Disk { power_permille: self.power_permille, ..Disk::default() };
         if self.harms.contains(&Harm::Disk) {
-            let disk = Disk {
+            disk = Disk {
                 dies_before_permille: self.random.below(8),
                 dies_after_permille: self.random.below(8),
                 unknown_permille: self.random.below(150),
                 full_permille: self.random.below(60),
                 slow_permille: self.random.below(100),
                 slow_ms: 2_500,
+                ..disk
             };
-            self.ledger.set_disk(disk);
         }
+        self.ledger.set_disk(disk);
     }
 
     /// Breaks what is due, and repairs what was broken long enough.

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     discovery::{Registry, Rings},
+    drive,
     host::Host,
     log::{FaultyLog, Ledger},
     mutants::Mutant,
@@ -142,6 +143,10 @@ impl Node {
     pub(crate) fn crash(&mut self, place: usize) {
         let Some(host) = self.hosts.get_mut(place) else { return };
         self.network.trace.note(host.name, "dies", "");
+        if place == WEB {
+            // What the end of its tasks writes is written after its end.
+            drive::end();
+        }
         host.crash();
         match place {
             WEB => {
@@ -364,10 +369,11 @@ impl Node {
     }
 
     fn start_web(&mut self) -> anyhow::Result<()> {
+        drive::restore(&self.dir)?;
         if let Some(mutant) = self.mutant {
             mutant.before_start(&self.dir)?;
         }
-        let (log, store) = store::sqlite::open_single_threaded(&self.dir)?;
+        let Some((log, store)) = self.ledger.open(&self.dir)? else { return Ok(()) };
         let store: Arc<dyn Store> = Arc::new(store);
         let node = NodeId { name: "web".to_owned(), incarnation: self.starts };
         let admin: Arc<dyn Admin> = Arc::new(self.wire(WEB, "admin", self.admin.clone()));

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub(crate) struct Random(u64);
 
 impl Random {
+    /// Dice that nobody has shaken.
+    pub(crate) const ZERO: Self = Self(0);
+
     /// The dice of one part of a seed.
     pub(crate) fn new(seed: u64, part: &str) -> Self {
         Self(seed ^ xxhash_rust::xxh3::xxh3_64(part.as_bytes()))

@@ -6,6 +6,8 @@ use anyhow::Context;
 use model::{ChannelId, Credential, Role, UserId, WorkspaceId};
 use store::{Log, NewCredential, NewPerson, SecretHash, Write, WriteKind};
 
+use crate::log::CHECKPOINT_ITEMS;
+
 /// People. The first is the owner.
 pub(crate) const PEOPLE: usize = 4;
 
@@ -35,7 +37,7 @@ impl World {
     /// # Errors
     /// The store's.
     pub(crate) fn make(dir: &Path, now: i64) -> anyhow::Result<Self> {
-        let (log, _store) = store::sqlite::open_single_threaded(dir)?;
+        let (log, _store) = store::sqlite::open_single_threaded(dir, CHECKPOINT_ITEMS)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         runtime.block_on(write(log, now))
     }

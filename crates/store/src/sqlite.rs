@@ -24,6 +24,8 @@ use crate::{DataDir, OpenError, data_dir::private, room::Room};
 
 /// Name of the database in the data directory.
 pub(crate) const DATABASE: &str = "parlance.db";
+/// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
+const CHECKPOINT_ITEMS: usize = 2_048;
 /// Pages kept in memory by the writer, KiB.
 const WRITER_CACHE_KIB: i64 = 16_384;
 /// Pages kept in memory by each reader, KiB.
@@ -34,19 +36,27 @@ const READER_CACHE_KIB: i64 = 4_096;
 /// # Errors
 /// [`OpenError`]: in use, damaged, newer than this program, or a failure of the file system.
 pub fn open(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
-    open_with(dir, Reads::OnThreads)
+    open_with(dir, Reads::OnThreads, CHECKPOINT_ITEMS)
 }
 
-/// As [`open`], with reads that keep the caller waiting instead of running on threads of their own: the simulator
-/// has one thread, so that the same seed is the same run. Nothing else should have it.
+/// As [`open`], with reads that keep the caller waiting instead of running on threads of their own, and a checkpoint
+/// after so many items: the simulator has one thread, so that the same seed is the same run, and little time. Nothing
+/// else should have it.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_single_threaded(dir: &Path) -> Result<(SqliteLog, SqliteStore), OpenError> {
-    open_with(dir, Reads::InPlace)
+pub fn open_single_threaded(
+    dir: &Path,
+    checkpoint_items: usize,
+) -> Result<(SqliteLog, SqliteStore), OpenError> {
+    open_with(dir, Reads::InPlace, checkpoint_items)
 }
 
-fn open_with(dir: &Path, reads: Reads) -> Result<(SqliteLog, SqliteStore), OpenError> {
+fn open_with(
+    dir: &Path,
+    reads: Reads,
+    checkpoint_items: usize,
+) -> Result<(SqliteLog, SqliteStore), OpenError> {
     let failed = |reason: String| OpenError::Failed { path: dir.display().to_string(), reason };
     let held = Arc::new(DataDir::hold(dir)?);
     damage::check_files(dir, held.is_made())?;
@@ -67,7 +77,7 @@ fn open_with(dir: &Path, reads: Reads) -> Result<(SqliteLog, SqliteStore), OpenE
     let room = Arc::new(Room::default());
     let store = SqliteStore::new(Arc::clone(&held), dir, Arc::clone(&room), reads);
     let store = store.map_err(engine)?;
-    let log = SqliteLog::new(held, writer, room).map_err(engine)?;
+    let log = SqliteLog::new(held, writer, room, checkpoint_items);
     Ok((log, store))
 }
 

@@ -1,8 +1,8 @@
 //! `parlance bench`: its own checks hold, and what it finds is told.
 
 use anyhow::{Context, Result, ensure};
-use harness::sandbox::{Output, parlance};
-use serde_json::Value;
+use harness::sandbox::{Options, Output, Sandbox, parlance};
+use serde_json::{Value, json};
 
 fn figures(output: &Output) -> Result<Vec<(String, f64)>> {
     let figures: Vec<Value> = serde_json::from_str(&output.stdout).with_context(|| output.stderr.clone())?;
@@ -62,6 +62,66 @@ async fn posts_are_compared_with_sqlite_alone() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn posts_through_rtm_are_acknowledged_each() -> Result<()> {
+    let size = ["--senders", "3", "--topics", "2", "--seconds", "1", "--rounds", "1", "--through", "rtm"];
+    let output = parlance(&[&["bench", "posts", "--json"], size.as_slice()].concat()).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let figures = figures(&output)?;
+    let posts = figures.iter().find(|(figure, _)| figure == "posts acknowledged per second");
+    ensure!(posts.is_some_and(|(_, posts)| *posts > 0.0), "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_runs_already_is_measured() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (data, file) = (path("data"), path("people.json"));
+    let made = parlance(&["seed", "--data", &data, "--json", "--members", "40"]).await?;
+    ensure!(made.status.success(), "{}", made.stderr);
+    std::fs::write(&file, &made.stdout)?;
+    let arguments = ["--rate-limits", "off"].map(str::to_owned).to_vec();
+    let (seed, of) = (Some(serde_json::from_str(&made.stdout)?), Some(data.clone().into()));
+    let server = Sandbox::start_with(Options { data: of, seed, arguments, ..Options::default() }).await?;
+    let pid = server.pid().context("no process")?.to_string();
+    let target = ["--server", server.url(), "--people-file", &file, "--pid", &pid];
+    let mix =
+        ["bench", "mix", "--json", "--people", "40", "--channels", "20", "--seconds", "5", "--rate", "20"];
+    let output = parlance(&[mix.as_slice(), &target].concat()).await?;
+    ensure!(output.status.success(), "{}", output.stderr);
+    let posts =
+        ["bench", "posts", "--json", "--senders", "5", "--topics", "5", "--seconds", "1", "--rounds", "1"];
+    let without = parlance(&[posts.as_slice(), &target].concat()).await?;
+    ensure!(without.status.success(), "{}", without.stderr);
+    let with = parlance(&[posts.as_slice(), &target, &["--data", &data]].concat()).await?;
+    ensure!(with.status.success(), "{}", with.stderr);
+    // What the disk does alone is measured where the data are known to be.
+    let alone = |output: &Output| {
+        anyhow::Ok(figures(output)?.iter().any(|(name, _)| name == "messages per second, SQLite alone"))
+    };
+    ensure!(!alone(&without)? && alone(&with)?, "{}", without.stdout);
+    let many = parlance(&[&["bench", "posts", "--senders", "400"], target.as_slice()].concat()).await?;
+    ensure!(many.stderr.contains("there are 43 people, not 400"), "{}", many.stderr);
+    let arguments = ["--rate-limits", "slack"].map(str::to_owned).to_vec();
+    let limited = Sandbox::start_with(Options { arguments, ..Options::default() }).await?;
+    let pid = limited.pid().context("no process")?.to_string();
+    std::fs::write(&file, seed_of(&limited))?;
+    let target = ["--server", limited.url(), "--people-file", &file, "--pid", &pid];
+    let limited =
+        parlance(&[&["bench", "posts", "--senders", "1", "--topics", "1"], target.as_slice()].concat())
+            .await?;
+    ensure!(limited.stderr.contains("--rate-limits off"), "{}", limited.stderr);
+    Ok(())
+}
+
+/// As much of `parlance seed --json` as the load generator reads.
+fn seed_of(server: &Sandbox) -> String {
+    let person = |person: &harness::sandbox::Person| json!({ "id": person.id, "token": person.token });
+    let people: Vec<Value> = server.seed.people.iter().map(person).collect();
+    json!({ "people": people, "members": [], "channels": server.seed.channels }).to_string()
 }
 
 #[tokio::test]

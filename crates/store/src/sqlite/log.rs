@@ -13,8 +13,6 @@ use super::{
 };
 use crate::{Cause, CommitError, DataDir, Log, Outcome, Write, append::append, room::Room};
 
-/// Items after which the writer checkpoints: some 10 to 40 MiB of WAL.
-const CHECKPOINT_ITEMS: usize = 2_048;
 /// Batches after which the writer checkpoints however small they were.
 const CHECKPOINT_BATCHES: u64 = 1_000;
 /// How many transactions the global log number remembers. The sweep looks back a few seconds.
@@ -29,14 +27,21 @@ pub struct SqliteLog {
     batches: u64,
     /// Since the last checkpoint that went through.
     items: usize,
+    /// After so many comes the next.
+    checkpoint_items: usize,
     failed: Option<String>,
     room: Arc<Room>,
     _held: Arc<DataDir>,
 }
 
 impl SqliteLog {
-    pub(super) fn new(held: Arc<DataDir>, connection: Connection, room: Arc<Room>) -> rusqlite::Result<Self> {
-        Ok(Self { connection, batches: 0, items: 0, failed: None, room, _held: held })
+    pub(super) fn new(
+        held: Arc<DataDir>,
+        connection: Connection,
+        room: Arc<Room>,
+        checkpoint_items: usize,
+    ) -> Self {
+        Self { connection, batches: 0, items: 0, checkpoint_items, failed: None, room, _held: held }
     }
 
     fn commit_now(&mut self, batch: Vec<Write>, now: Micros) -> Result<Vec<Outcome>, CommitError> {
@@ -104,7 +109,7 @@ impl SqliteLog {
                 warn!(%error, "trimming the log numbers failed");
             }
         }
-        if self.items < CHECKPOINT_ITEMS && !self.batches.is_multiple_of(CHECKPOINT_BATCHES) {
+        if self.items < self.checkpoint_items && !self.batches.is_multiple_of(CHECKPOINT_BATCHES) {
             return Ok(());
         }
         // Passive: it never waits for a reader. What a reader still needs is moved the next time.
