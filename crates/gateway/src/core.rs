@@ -406,10 +406,10 @@ impl Shell {
     fn execute(self: &Rc<Self>, ask: Ask<Socket>) {
         let shell = Rc::clone(self);
         match ask {
-            Ask::Read { key, nonce, request } => {
+            Ask::Read { number, request } => {
                 spawn_local(async move {
                     let result = shell.web.events(&shell.read_call(), request).await;
-                    shell.with_work(|hub| hub.page(key, nonce, result));
+                    shell.with_work(|hub| hub.page(number, result));
                 });
             }
             Ask::RetryRead { key, nonce, tries } => {
@@ -565,6 +565,7 @@ impl Shell {
         metrics.degraded.inc_by(counts.degraded);
         metrics.too_slow.inc_by(counts.too_slow);
         metrics.pages.inc_by(counts.pages);
+        metrics.shared_pages.inc_by(counts.shared_pages);
         metrics.holes.inc_by(counts.repairs);
         metrics.footing_lost.inc_by(counts.footing_lost);
         if counts.footing_lost > 0 {

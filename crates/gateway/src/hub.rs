@@ -5,6 +5,7 @@
 //!
 //! - `hub/fanout.rs`: from a delivery to the sockets
 //! - `hub/catchup.rs`: sessions that miss something
+//! - `hub/pages.rs`: what several of them miss alike
 //! - `hub/members.rs`: joins and leaves
 //! - `hub/client.rs`: what clients send
 //! - `hub/presence.rs`: whose presence they watch
@@ -15,22 +16,24 @@ mod client;
 mod fanout;
 mod members;
 mod pace;
+mod pages;
 mod presence;
 #[cfg(test)]
 mod presence_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::{collections::VecDeque, hash::Hash};
 
 use bytes::Bytes;
-use model::{CredentialId, Position, Seq, Topic, TopicId, UserId, WorkspaceId};
+use model::{CredentialId, Position, Seq, Topic, TopicId};
 use rpc::{Boot, EventsRequest, Person, Protocol, RtmSend, Signal};
 use smallvec::SmallVec;
 use wire::realtime::{self, CloseCode};
 
 use crate::{
     arena::{Arena, Index},
+    finder::Finder,
     frame,
     journey::Journeys,
     outbox::{Kind, Sink},
@@ -76,10 +79,8 @@ impl Limits {
 pub enum Ask<S> {
     /// Read events for a session; answer with [`Hub::page`].
     Read {
-        /// The session.
-        key: SessionKey,
-        /// Which catch-up.
-        nonce: u64,
+        /// Its number.
+        number: u64,
         /// What to read.
         request: EventsRequest,
     },
@@ -142,6 +143,8 @@ pub struct Counts {
     pub too_slow: u64,
     /// Pages read for sessions.
     pub pages: u64,
+    /// Pages that were shown to a session and had been read with another's.
+    pub shared_pages: u64,
     /// Pages read to fill holes of topics.
     pub repairs: u64,
     /// Live sessions that did not stand where they should: always 0 unless there is a fault in here.
@@ -159,18 +162,18 @@ pub struct Hub<S> {
     limits: Limits,
     sessions: Arena<Session<S>>,
     topics: Arena<TopicView>,
-    by_topic: HashMap<Topic, Index>,
+    by_topic: Finder<Index>,
     /// Sessions that follow their topics, by user.
-    users: HashMap<(WorkspaceId, UserId), Few>,
+    users: Finder<Few>,
     /// All sessions, by credential.
-    credentials: HashMap<CredentialId, Few>,
+    credentials: Finder<Few>,
     /// With the time of the revocation.
     revoked: VecDeque<(CredentialId, u64)>,
     /// Topics with something to write.
     queue: VecDeque<Index>,
     /// Sessions that wait for a read.
     ready: VecDeque<SessionKey>,
-    reads: usize,
+    reads: pages::Reads,
     /// Sessions that have not sent `resume`, with the time by which they must.
     waiting: VecDeque<(SessionKey, u64)>,
     /// Topics without followers, with the time at which they are given up.
@@ -186,6 +189,39 @@ pub struct Hub<S> {
     presence: Presence,
     /// Sessions to be told of changes of presence.
     presence_queue: VecDeque<SessionKey>,
+}
+
+/// The key of a reference to a view of a topic.
+fn topic_at(topics: &Arena<TopicView>) -> impl Fn(&Index) -> Option<Topic> {
+    |&index| topics.get(index).map(TopicView::topic)
+}
+
+/// The key of sessions that have it in common.
+fn of_first<S, K>(
+    sessions: &Arena<Session<S>>,
+    key: impl Fn(&Session<S>) -> K,
+) -> impl Fn(&Few) -> Option<K> {
+    move |few| few.first().and_then(|&index| sessions.get(index)).map(&key)
+}
+
+/// Adds a session to those with its key.
+fn add<K: Hash + Eq>(finder: &mut Finder<Few>, index: Index, key_of: impl Fn(&Few) -> Option<K>) {
+    let alone = Few::from_slice(&[index]);
+    let Some(key) = key_of(&alone) else { return };
+    match finder.get_mut(&key, &key_of) {
+        Some(few) => few.push(index),
+        None => finder.insert(&key, alone, key_of),
+    }
+}
+
+/// Takes a session that is still there out of those with its key.
+fn take<K: Hash + Eq>(finder: &mut Finder<Few>, index: Index, key_of: impl Fn(&Few) -> Option<K>) {
+    let Some(key) = key_of(&Few::from_slice(&[index])) else { return };
+    match finder.get_mut(&key, &key_of) {
+        Some(few) if few.len() > 1 => few.retain(|known| *known != index),
+        Some(few) if few.contains(&index) => finder.remove(&key, key_of),
+        _ => {}
+    }
 }
 
 /// A session could not be added.
@@ -212,13 +248,13 @@ impl<S: Sink> Hub<S> {
             limits,
             sessions: Arena::default(),
             topics: Arena::default(),
-            by_topic: HashMap::new(),
-            users: HashMap::new(),
-            credentials: HashMap::new(),
+            by_topic: Finder::default(),
+            users: Finder::default(),
+            credentials: Finder::default(),
             revoked: VecDeque::new(),
             queue: VecDeque::new(),
             ready: VecDeque::new(),
-            reads: 0,
+            reads: pages::Reads::default(),
             waiting: VecDeque::new(),
             idle: VecDeque::new(),
             next_serial: 1,
@@ -290,12 +326,17 @@ impl<S: Sink> Hub<S> {
     /// What the loop has of a topic, if it follows it.
     #[must_use]
     pub fn position(&self, topic: Topic) -> Option<Position> {
-        self.by_topic.get(&topic).and_then(|&index| self.topics.get(index)).map(TopicView::position)
+        self.find(topic).and_then(|index| self.topics.get(index)).map(TopicView::position)
     }
 
     /// The topics that the loop follows.
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
-        self.by_topic.keys().copied()
+        self.topics.indices().filter_map(|index| self.topics.get(index)).map(TopicView::topic)
+    }
+
+    /// Where the view of a topic is.
+    fn find(&self, topic: Topic) -> Option<Index> {
+        self.by_topic.get(&topic, topic_at(&self.topics)).copied()
     }
 
     /// What it remembers of events.
@@ -362,7 +403,7 @@ impl<S: Sink> Hub<S> {
             Err(session) => return Err((AddError::Full, session.sink)),
         };
         self.next_serial += 1;
-        self.credentials.entry(credential).or_default().push(index);
+        add(&mut self.credentials, index, of_first(&self.sessions, |session| session.actor.credential));
         let key = SessionKey { index, serial };
         self.presence.connected(Person { workspace, user }, always, boot.manual, self.now_ms);
         match boot.protocol {
@@ -396,13 +437,19 @@ impl<S: Sink> Hub<S> {
                 self.revoked.pop_front();
             }
             self.revoked.push_back((credential, self.now_ms));
-            for index in self.credentials.get(&credential).cloned().unwrap_or_default() {
+            for index in self.sessions_by(credential) {
                 self.close(index, CloseCode::Revoked);
                 ended += 1;
             }
         }
         self.settle();
         ended
+    }
+
+    /// Sessions of a credential.
+    fn sessions_by(&self, credential: CredentialId) -> Few {
+        let key_of = of_first(&self.sessions, |session| session.actor.credential);
+        self.credentials.get(&credential, key_of).cloned().unwrap_or_default()
     }
 
     /// Writes a text frame that is never dropped.
@@ -418,11 +465,11 @@ impl<S: Sink> Hub<S> {
 
     /// The view of a topic; a new one starts at `known`, and is subscribed to.
     fn view(&mut self, topic: Topic, known: Position) -> Option<Index> {
-        if let Some(&index) = self.by_topic.get(&topic) {
+        if let Some(index) = self.find(topic) {
             return Some(index);
         }
         let index = self.topics.insert(TopicView::new(topic, known)).ok()?;
-        self.by_topic.insert(topic, index);
+        self.by_topic.insert(&topic, index, topic_at(&self.topics));
         self.asks.push(Ask::Subscribe(topic));
         Some(index)
     }
@@ -494,23 +541,13 @@ impl<S: Sink> Hub<S> {
 
     /// Takes a session out of all tables.
     fn detach(&mut self, index: Index) -> Option<Session<S>> {
+        take(&mut self.users, index, of_first(&self.sessions, Session::owner));
+        take(&mut self.credentials, index, of_first(&self.sessions, |session| session.actor.credential));
         let session = self.sessions.remove(index)?;
         for cursor in &session.cursors {
             self.leave_slot(cursor.topic, cursor.slot);
         }
         let owner = session.owner();
-        if let Some(list) = self.users.get_mut(&owner) {
-            list.retain(|known| *known != index);
-            if list.is_empty() {
-                self.users.remove(&owner);
-            }
-        }
-        if let Some(list) = self.credentials.get_mut(&session.actor.credential) {
-            list.retain(|known| *known != index);
-            if list.is_empty() {
-                self.credentials.remove(&session.actor.credential);
-            }
-        }
         self.shared.queued_bytes = self.shared.queued_bytes.saturating_sub(session.waiting_bytes());
         let watched = session.extra.as_ref().map_or(&[][..], |extra| &extra.watching.users);
         self.leave_presence(index, owner, watched);

@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod codec;
 mod core;
+pub mod finder;
 pub mod frame;
 pub mod hub;
 pub mod journey;

@@ -41,6 +41,8 @@ pub(crate) struct GatewayMetrics {
     pub(crate) too_slow: Counter,
     /// Pages read for sessions.
     pub(crate) pages: Counter,
+    /// Pages that sessions got of another's read.
+    pub(crate) shared_pages: Counter,
     /// Reads to fill a hole of a topic.
     pub(crate) holes: Counter,
     /// Live sessions found where they should not be. Not 0: a fault of the gateway.
@@ -74,6 +76,7 @@ impl GatewayMetrics {
             registry.register("degraded", "Times that a slow session was told to pull", all.degraded.clone());
             registry.register("too_slow", "RTM sessions closed as too slow", all.too_slow.clone());
             registry.register("pages", "Pages read for sessions", all.pages.clone());
+            registry.register("shared_pages", "Pages of another session's read", all.shared_pages.clone());
             registry.register("holes", "Reads to fill a hole of a topic", all.holes.clone());
             registry.register(
                 "footing_lost",

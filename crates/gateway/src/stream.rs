@@ -44,7 +44,12 @@ impl Stream {
 
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.try_write(bytes),
+            // Past the runtime, which would look up first what it knows of the socket: some 7 % of a fan-out to a thousand.
+            // It is told when the socket is full, so that it says when it takes more.
+            Self::Tcp(stream) => match SockRef::from(stream).send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.try_write(bytes),
+                written => written,
+            },
             Self::Simulated(stream) => stream.try_write(bytes),
         }
     }

@@ -115,6 +115,24 @@ pub(crate) async fn load_message(
     Ok(stored.pop())
 }
 
+/// Messages with everything that were posted one after the other. It may be more than these, or fewer if many others lie
+/// between them.
+pub(crate) async fn load_posted(
+    tx: &mut dyn Tx,
+    workspace: WorkspaceId,
+    channel: ChannelId,
+    posted: &[Ts],
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let Some((low, high)) = bounds(&mut posted.iter().copied()) else { return Ok(Vec::new()) };
+    let limit = u32::try_from(2 * posted.len()).unwrap_or(u32::MAX);
+    let sql = message_sql!("AND ts >= $3 AND ts <= $4 ORDER BY ts LIMIT $5");
+    let found = tx.query(sql, &params![workspace, channel, low, high, limit]).await?;
+    let found = found.into_iter().map(|row| message(channel, row));
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    hydrate(tx, workspace, channel, &mut found).await?;
+    Ok(found)
+}
+
 /// Many messages with everything, wherever they lie, in two round trips.
 pub(crate) async fn load_messages(
     tx: &mut dyn Tx,

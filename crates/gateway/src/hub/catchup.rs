@@ -2,20 +2,21 @@
 //! and only then, here, are they switched to live. There is no gap and no overlap between the two.
 
 use model::{Position, Seq, TopicId};
-use rpc::{CallError, Effect, EventRecord, EventsPage, EventsRequest, Protocol};
-use wire::realtime::{self, Claim, CloseCode, PageWriter};
+use rpc::{CallError, Effect, EventRecord, EventsPage, Protocol};
+use wire::realtime::{self, Claim, CloseCode};
 
-use super::{Ask, Hub};
+use super::{
+    Ask, Hub, add, of_first,
+    pages::{Begun, Page},
+};
 use crate::{
     arena::Index,
     frame::{self, Answers, Batch},
     outbox::{Kind, Sink},
-    session::{CatchUp, SessionKey, Style},
+    session::{CatchUp, Session, SessionKey, Style},
     topic::Mode,
 };
 
-/// Reads under way for sessions, per loop. Full: sessions wait for their turn.
-const READS_MAX: usize = 32;
 /// Reads under way for one session.
 const SESSION_READS_MAX: usize = 4;
 /// Events asked for at once.
@@ -56,7 +57,10 @@ impl<S: Sink> Hub<S> {
 
     /// Starts as many reads as may be under way, one per waiting session in turn.
     pub(super) fn start_reads(&mut self) {
-        while self.reads < READS_MAX {
+        while let Some(begun) = self.reads.hurry(PAGE_EVENTS, self.now_ms) {
+            self.ask_to_read(begun);
+        }
+        while !self.reads.is_full() {
             let Some(key) = self.ready.pop_front() else { return };
             if self.session(key).is_none() {
                 continue;
@@ -69,11 +73,17 @@ impl<S: Sink> Hub<S> {
             let Some(view) = self.topics.get(next.topic) else { continue };
             debug_assert_eq!(view.topic().workspace, workspace);
             next.busy = true;
-            self.reads += 1;
-            let request = EventsRequest { topic: view.topic(), after: next.after, limit: PAGE_EVENTS };
-            self.asks.push(Ask::Read { key, nonce: next.nonce, request });
+            let reader = (key, next.nonce);
+            let begun = self.reads.want(view.topic(), next.after, PAGE_EVENTS, reader, self.now_ms);
+            if let Some(begun) = begun {
+                self.ask_to_read(begun);
+            }
             self.make_ready(key.index);
         }
+    }
+
+    fn ask_to_read(&mut self, (number, request): Begun) {
+        self.asks.push(Ask::Read { number, request });
     }
 
     /// A failed read may be tried again.
@@ -91,15 +101,25 @@ impl<S: Sink> Hub<S> {
     }
 
     /// The answer to [`Ask::Read`].
-    pub fn page(&mut self, key: SessionKey, nonce: u64, result: Result<EventsPage, CallError>) {
-        self.reads = self.reads.saturating_sub(1);
+    pub fn page(&mut self, number: u64, result: Result<EventsPage, CallError>) {
+        let (readers, begun) = self.reads.end(number, PAGE_EVENTS, self.now_ms);
+        if let Some(begun) = begun {
+            self.ask_to_read(begun);
+        }
         self.counts.pages += 1;
-        if let Some(catch_up) = self.catch_up_mut(key, nonce) {
+        self.counts.shared_pages += u64::try_from(readers.len().saturating_sub(1)).unwrap_or_default();
+        let result = result.map(|page| match page {
+            EventsPage::Events { events, head } => Found::Page(Page::new(events, head)),
+            EventsPage::Reset { head } => Found::Reset(head),
+            EventsPage::Unknown => Found::Nothing,
+        });
+        for (key, nonce) in readers {
+            let Some(catch_up) = self.catch_up_mut(key, nonce) else { continue };
             let topic = catch_up.topic;
-            match result {
-                Ok(EventsPage::Events { events, head }) => self.show_page(key, nonce, events, head),
-                Ok(EventsPage::Reset { head }) => self.page_refused(key, nonce, head),
-                Ok(EventsPage::Unknown) => self.end_topic(key.index, topic),
+            match &result {
+                Ok(Found::Page(page)) => self.show_page(key, nonce, page),
+                Ok(Found::Reset(head)) => self.page_refused(key, nonce, *head),
+                Ok(Found::Nothing) => self.end_topic(key.index, topic),
                 Err(_) => self.read_again_later(key, nonce),
             }
             self.make_ready(key.index);
@@ -131,14 +151,15 @@ impl<S: Sink> Hub<S> {
     }
 
     /// Shows what was read, and goes live if that was all.
-    fn show_page(&mut self, key: SessionKey, nonce: u64, events: Vec<EventRecord>, head: Position) {
+    fn show_page(&mut self, key: SessionKey, nonce: u64, page: &Page) {
         let Some(catch_up) = self.catch_up_mut(key, nonce) else { return };
         let (at, after, floor, style) = (catch_up.topic, catch_up.after, catch_up.floor, catch_up.style);
         let index = key.index;
         let (Some(view), Some(session)) = (self.topics.get(at), self.sessions.get(index)) else { return };
         let (topic, started, generation) = (view.topic().id, view.started(), view.generation());
         let (class, user) = (session.class, session.actor.user);
-        let (events, removal) = cut(events, after, floor, user);
+        let (count, removal) = cut(&page.events, after, floor, user);
+        let events = page.events.get(..count).unwrap_or_default();
         let to = events.last().map_or(after.seq, EventRecord::seq);
         let live = removal.is_none() && to >= started.max(floor) && generation == after.generation;
         if events.is_empty() && !live {
@@ -147,17 +168,14 @@ impl<S: Sink> Hub<S> {
             return;
         }
         let at_head = Position { seq: to, ..after };
-        debug_assert!(head.generation != after.generation || head.seq >= to);
+        debug_assert!(page.head.generation != after.generation || page.head.seq >= to);
         match style {
             Style::Pages if !events.is_empty() => {
-                let mut page = PageWriter::new(topic, after.generation, after.seq, to, bytes_of(&events));
-                for text in events.iter().filter_map(|event| frame::shown(event, class)) {
-                    page.push(&text);
-                }
-                self.say(index, &page.finish(!live && removal.is_none()));
+                let frame = page.frame((topic, after), class, count, !live && removal.is_none());
+                self.write(index, &frame, Kind::Keep);
             }
             Style::Pages => {}
-            Style::Events => self.show_events(index, &events),
+            Style::Events => self.show_events(index, events),
         }
         if let Some(follower) = self.follower_mut(index, at) {
             follower.set_sent(to);
@@ -177,7 +195,7 @@ impl<S: Sink> Hub<S> {
             (catch_up.busy, catch_up.tries) = (false, 0);
         }
         if self.is_own(index, topic) {
-            for event in &events {
+            for event in events {
                 self.own_change(index, event);
             }
         }
@@ -271,7 +289,7 @@ impl<S: Sink> Hub<S> {
         let Some(boot) = session.boot.take() else { return };
         session.cursors.reserve_exact(boot.len());
         let own = session.protocol == Protocol::Own;
-        self.users.entry(session.owner()).or_default().push(index);
+        add(&mut self.users, index, of_first(&self.sessions, Session::owner));
         let mut answers = Answers::default();
         let mut named: Vec<Option<Claim>> = vec![None; boot.len()];
         for (text, claim) in claims {
@@ -305,16 +323,20 @@ impl<S: Sink> Hub<S> {
     }
 }
 
-/// The events that are shown: contiguous, up to the session's own removal, and not too many bytes. Also the
+/// What a read found.
+enum Found {
+    Page(Page),
+    /// The position cannot be served; the head.
+    Reset(Position),
+    /// There is no such topic.
+    Nothing,
+}
+
+/// How many events are shown: contiguous, up to the session's own removal, and not too many bytes. Also the
 /// seq of the removal.
-fn cut(
-    mut events: Vec<EventRecord>,
-    after: Position,
-    floor: Seq,
-    user: model::UserId,
-) -> (Vec<EventRecord>, Option<Seq>) {
+fn cut(events: &[EventRecord], after: Position, floor: Seq, user: model::UserId) -> (usize, Option<Seq>) {
     let (mut last, mut bytes, mut count, mut removal) = (after.seq, 0, 0, None);
-    for event in &events {
+    for event in events {
         bytes += frame::weight(event);
         let follows = event.seq() == last.next() && event.position.generation == after.generation;
         if !follows || (count > 0 && bytes > PAGE_BYTES_MAX) {
@@ -326,10 +348,5 @@ fn cut(
             break;
         }
     }
-    events.truncate(count);
-    (events, removal)
-}
-
-fn bytes_of(events: &[EventRecord]) -> usize {
-    events.iter().map(frame::weight).sum()
+    (count, removal)
 }

@@ -141,7 +141,7 @@ impl<S: Sink> Hub<S> {
     fn followed(&self, index: Index, text: &str) -> Option<Index> {
         let session = self.sessions.get(index)?;
         let topic = Topic { workspace: session.actor.workspace, id: text.parse().ok()? };
-        let at = *self.by_topic.get(&topic)?;
+        let at = self.find(topic)?;
         session.slot(at).map(|_| at)
     }
 

@@ -26,7 +26,7 @@ impl<S: Sink> Hub<S> {
         match delivery {
             Delivery::Event(event) => self.take_event(event, now),
             Delivery::Head(head) => {
-                if let Some(&at) = self.by_topic.get(&head.topic)
+                if let Some(at) = self.find(head.topic)
                     && let Some(view) = self.topics.get_mut(at)
                 {
                     if view.announce(head.position) {
@@ -36,7 +36,7 @@ impl<S: Sink> Hub<S> {
                 }
             }
             Delivery::Signal(signal) => {
-                if let Some(&at) = self.by_topic.get(&signal.topic)
+                if let Some(at) = self.find(signal.topic)
                     && let Some(view) = self.topics.get_mut(at)
                 {
                     if view.signal(signal) {
@@ -51,7 +51,7 @@ impl<S: Sink> Hub<S> {
     }
 
     fn take_event(&mut self, event: EventRecord, now: Micros) {
-        let Some(&at) = self.by_topic.get(&event.topic) else { return };
+        let Some(at) = self.find(event.topic) else { return };
         let Some(view) = self.topics.get_mut(at) else { return };
         let position = event.position;
         match view.offer(event, now) {
@@ -87,7 +87,7 @@ impl<S: Sink> Hub<S> {
 
     /// The answer to [`Ask::Repair`].
     pub fn repaired(&mut self, topic: Topic, result: Result<EventsPage, CallError>, now: Micros) {
-        let Some(&at) = self.by_topic.get(&topic) else { return };
+        let Some(at) = self.find(topic) else { return };
         let Some(view) = self.topics.get_mut(at) else { return };
         view.repairing = false;
         self.counts.repairs += 1;

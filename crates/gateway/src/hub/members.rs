@@ -4,12 +4,12 @@
 use model::{ChannelId, Position, Seq, Topic, TopicId, UserId};
 use rpc::{Effect, EventRecord, ManualAway, Person, Protocol};
 
-use super::Hub;
+use super::{Hub, of_first};
 use crate::{
     arena::Index,
     frame::Answers,
     outbox::{Kind, Sink},
-    session::{Change, Style},
+    session::{Change, Session, Style},
     topic::Mode,
 };
 
@@ -47,7 +47,8 @@ impl<S: Sink> Hub<S> {
     }
 
     fn sessions_of(&self, workspace: model::WorkspaceId, user: UserId) -> Vec<Index> {
-        self.users.get(&(workspace, user)).map(|list| list.to_vec()).unwrap_or_default()
+        let of_user = self.users.get(&(workspace, user), of_first(&self.sessions, Session::owner));
+        of_user.map(|few| few.to_vec()).unwrap_or_default()
     }
 
     /// An event of the session's own topic changes what it follows.
@@ -83,7 +84,7 @@ impl<S: Sink> Hub<S> {
         let Some(session) = self.sessions.get(index) else { return };
         let id = TopicId::Channel(channel);
         let topic = Topic { workspace: session.actor.workspace, id };
-        let follows = self.by_topic.get(&topic).is_some_and(|&at| session.slot(at).is_some());
+        let follows = self.find(topic).is_some_and(|at| session.slot(at).is_some());
         if follows {
             return;
         }
@@ -101,7 +102,7 @@ impl<S: Sink> Hub<S> {
         if !session.note_change(Change { channel, seq, joined: false }) {
             return;
         }
-        let Some(&at) = self.by_topic.get(&topic) else { return };
+        let Some(at) = self.find(topic) else { return };
         if self.follower_mut(index, at).is_some_and(|follower| follower.sent() >= seq) {
             self.end_topic(index, at);
         }

@@ -1,5 +1,7 @@
 //! Slow sessions, time, and closing.
 
+use std::collections::VecDeque;
+
 use bytes::BytesMut;
 use rpc::Protocol;
 use wire::realtime::{self, CloseCode};
@@ -154,19 +156,29 @@ impl<S: Sink> Hub<S> {
             let _ = at_ms;
             self.give_up(topic);
         }
+        // Many come at once, and then few: what they waited in is given back.
+        fn give_back<T>(queue: &mut VecDeque<T>) {
+            if queue.is_empty() {
+                *queue = VecDeque::new();
+            }
+        }
+        give_back(&mut self.waiting);
+        give_back(&mut self.idle);
+        give_back(&mut self.ready);
+        give_back(&mut self.presence_queue);
         self.settle();
     }
 
     /// Forgets a topic that nobody followed for the grace time.
     fn give_up(&mut self, topic: model::Topic) {
-        let Some(&at) = self.by_topic.get(&topic) else { return };
+        let Some(at) = self.find(topic) else { return };
         let Some(view) = self.topics.get(at) else { return };
         let since = view.idle_since_ms;
         let unused =
             view.followers.is_empty() && since.is_some_and(|since| since + TOPIC_GRACE_MS <= self.now_ms);
         if unused {
+            self.by_topic.remove(&topic, super::topic_at(&self.topics));
             self.topics.remove(at);
-            self.by_topic.remove(&topic);
             self.queue.retain(|&queued| queued != at);
             self.asks.push(Ask::Unsubscribe(topic));
         }

@@ -515,9 +515,9 @@ impl World {
         let ask = self.asks.remove(which % self.asks.len());
         let failed = Err(CallError::Deadline { role: "web" });
         match ask {
-            Ask::Read { key, nonce, request } => {
+            Ask::Read { number, request } => {
                 let result = if fails { failed } else { Ok(self.store.read(request)) };
-                self.hub.page(key, nonce, result);
+                self.hub.page(number, result);
             }
             Ask::RetryRead { key, nonce, .. } => self.hub.retry(key, nonce),
             Ask::Repair { request, .. } => {
@@ -808,4 +808,45 @@ fn a_large_channel_does_not_hold_up_a_small_one() {
     assert_eq!((written(&pipes), written(&pipes[2_000..])), (512, 1), "then the small one first");
     while world.hub.step(0) {}
     assert_eq!(written(&pipes), 2_001);
+}
+
+/// Somebody comes back with `seq` in the first channel and all of the others.
+fn comes_back(world: &mut World, who: u64, seq: u64) {
+    let mut positions: BTreeMap<_, _> =
+        world.store.topics_of(who).into_iter().map(|id| (id, world.store.head(id))).collect();
+    positions.insert(TopicId::Channel(channel(0)), seq);
+    world.connect(who, 255, Some(&positions));
+    world.collect();
+}
+
+#[test]
+fn who_misses_the_same_shares_a_read_that_begins_after_they_asked() {
+    let mut world = World::new();
+    let id = TopicId::Channel(channel(0));
+    for _ in 0..4 {
+        world.store.append(id, Effect::None, Audience::ALL, None);
+    }
+    let from = world.store.head(id) - 4;
+    comes_back(&mut world, 0, from);
+    let Some(Ask::Read { number, request }) = world.asks.pop() else { panic!("{:?}", world.asks) };
+    // What is read now does not have what happens before the others come.
+    let early = world.store.read(request);
+    world.store.append(id, Effect::None, Audience::ALL, None);
+    comes_back(&mut world, 1, from);
+    comes_back(&mut world, 2, from);
+    let reads = |world: &World| world.asks.iter().filter(|ask| matches!(ask, Ask::Read { .. })).count();
+    assert_eq!(reads(&world), 0, "they wait");
+    world.hub.page(number, Ok(early));
+    world.collect();
+    // Takes what came.
+    let pages = |client: &Client| {
+        frames(client).iter().filter(|(_, text)| text.starts_with(b"{\"type\":\"_page\"")).count()
+    };
+    let shown = |world: &World| world.clients.iter().rev().take(3).map(pages).collect::<Vec<_>>();
+    assert_eq!(shown(&world), [0, 0, 1], "nobody is shown what was read before they asked");
+    assert_eq!(reads(&world), 1, "one for the two who came later");
+    let second = world.asks.iter().position(|ask| matches!(ask, Ask::Read { .. })).unwrap();
+    world.answer(second, false);
+    assert_eq!(shown(&world), [1, 1, 0], "each once");
+    assert_eq!(world.hub.take_counts().0.shared_pages, 1);
 }

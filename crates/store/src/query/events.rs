@@ -93,10 +93,16 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     /// Reads the messages of all rows, and the parents of those that are replies, when each statement costs a
-    /// round trip.
+    /// round trip. Else those that were posted: they lie beside each other, and what else is shown is read when it is.
     async fn prefetch(&mut self, rows: &[LogRow]) -> Result<(), StoreError> {
         let TopicId::Channel(channel) = self.topic.id else { return Ok(()) };
         if !self.tx.is_remote() {
+            let posts = rows.iter().filter(|row| row.kind == Kind::Message).filter_map(|row| row.reference);
+            let posts: Vec<Ts> = posts.map(Ts::from_micros).collect();
+            if let [_, _, ..] = posts.as_slice() {
+                let found = rows::load_posted(self.tx, self.topic.workspace, channel, &posts).await?;
+                self.messages.extend(found.into_iter().map(|stored| (stored.message.ts, Some(stored))));
+            }
             return Ok(());
         }
         let mut wanted: BTreeSet<Ts> = rows.iter().flat_map(LogRow::messages).collect();
