@@ -23,7 +23,7 @@ pub struct Config {
     pub look_every: Duration,
     /// How long a job is nobody else's. Default 60 s.
     pub lease: Duration,
-    /// Jobs at once. Default 8.
+    /// Jobs at once: most wait for a commit, which many of them share. Default 32.
     pub parallel: usize,
     /// Jobs that are read at once. Default 128.
     pub batch: u32,
@@ -36,7 +36,7 @@ impl Default for Config {
         Self {
             look_every: Duration::from_millis(500),
             lease: Duration::from_secs(60),
-            parallel: 8,
+            parallel: 32,
             batch: 128,
             patience: Patience::default(),
         }
