@@ -17,6 +17,7 @@
 //! | [`postgres`] | private PostgreSQL clusters, a standby, PgBouncer |
 //! | [`proxy`] | cuts and freezes the connections between the server and PostgreSQL |
 //! | [`strace`] | watches system calls, makes them fail or slow |
+//! | [`unsynced`] | what a loss of power leaves of a file |
 //! | [`wal`] | whether a killed process left a commit half written |
 
 // A test helper indexes JSON values, which answer null and do not panic.
@@ -32,6 +33,7 @@ pub mod sandbox;
 pub mod snapshot;
 pub mod socket;
 pub mod strace;
+pub mod unsynced;
 pub mod view;
 pub mod wal;
 

@@ -1,9 +1,8 @@
 //! The drive of the machine that writes. What was written and not synchronised may be lost with its power, in parts.
 //!
 //! The store and SQLite call the operating system as ever; [`crate::system`] shows the drive each call. It keeps what is
-//! surely there apart from what was written since: a loss of power keeps any of the latter, in sectors, in any order,
-//! and file names that no one synchronised the directory for may be gone. What a drive may do otherwise (forget what
-//! it said it had, harm what was not being written) is not here: the store says that it needs a drive that does not.
+//! surely there apart from what was written since: a loss of power keeps any of the latter ([`harness::unsynced`]), and
+//! file names that no one synchronised the directory for may be gone.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +15,10 @@ use std::{
     },
 };
 
+use harness::unsynced::{File, Luck};
+
 use crate::random::Random;
 
-/// What is written whole or not at all, bytes.
-const SECTOR_BYTES: usize = 512;
 /// Names of the files of the store begin so.
 const PREFIX: &str = "parlance.";
 /// The index of SQLite's log, in shared memory: none of it outlives its process.
@@ -73,61 +72,7 @@ struct Drive {
 struct Contents {
     /// Its name is on the drive.
     is_named: bool,
-    synced: Vec<u8>,
-    /// Since then, in order.
-    changes: Vec<Change>,
-}
-
-enum Change {
-    Write { at: usize, bytes: Vec<u8> },
-    Length(usize),
-}
-
-impl Change {
-    fn apply(&self, to: &mut Vec<u8>) {
-        match self {
-            Self::Write { at, bytes } => {
-                let end = at + bytes.len();
-                if to.len() < end {
-                    to.resize(end, 0);
-                }
-                if let Some(place) = to.get_mut(*at..end) {
-                    place.copy_from_slice(bytes);
-                }
-            }
-            Self::Length(bytes) => to.resize(*bytes, 0),
-        }
-    }
-
-    /// What a loss of power leaves of it; `keep` is asked for each sector.
-    fn torn(&self, mut keep: impl FnMut() -> bool) -> Vec<Self> {
-        match self {
-            Self::Length(bytes) => keep().then_some(Self::Length(*bytes)).into_iter().collect(),
-            Self::Write { at, bytes } => {
-                let (mut at, mut rest, mut kept) = (*at, bytes.as_slice(), Vec::new());
-                while !rest.is_empty() {
-                    let (sector, behind) = rest.split_at(rest.len().min(SECTOR_BYTES - at % SECTOR_BYTES));
-                    if keep() {
-                        kept.push(Self::Write { at, bytes: sector.to_vec() });
-                    }
-                    at += sector.len();
-                    rest = behind;
-                }
-                kept
-            }
-        }
-    }
-}
-
-/// How much of what was not synchronised a loss of power keeps.
-#[derive(Debug, Clone, Copy)]
-enum Luck {
-    Nothing,
-    Everything,
-    /// Up to some sector.
-    Beginning,
-    /// Each sector, or not.
-    Any,
+    file: File,
 }
 
 impl Drive {
@@ -161,8 +106,8 @@ impl Drive {
         }
     }
 
-    fn change(&mut self, path: PathBuf, change: Change) -> bool {
-        self.files.entry(path).or_default().changes.push(change);
+    fn change(&mut self, path: PathBuf, change: impl FnOnce(&mut File)) -> bool {
+        change(&mut self.files.entry(path).or_default().file);
         // The write that the power goes at is among those that may be lost.
         self.lasts(false)
     }
@@ -182,9 +127,8 @@ impl Drive {
             Some(Lie::DatabaseNever) => !is_log,
             None => false,
         };
-        if let (Some(file), false) = (self.files.get_mut(path), is_told_only) {
-            let Contents { synced, changes, .. } = file;
-            changes.drain(..).for_each(|change| change.apply(synced));
+        if let (Some(contents), false) = (self.files.get_mut(path), is_told_only) {
+            contents.file.sync();
             if is_log {
                 self.synced_us = now_us;
             }
@@ -196,34 +140,15 @@ impl Drive {
     fn end(&mut self, is_without_power: bool) {
         POWER.store(OFF, Ordering::Relaxed);
         self.fuse = None;
-        let luck = match self.random.below(4) {
-            1 if is_without_power => Luck::Nothing,
-            2 if is_without_power => Luck::Beginning,
-            3 if is_without_power => Luck::Any,
-            _ => Luck::Everything,
-        };
+        let random = &mut self.random;
+        let mut below = |end| random.below(end);
+        let luck = Some(Luck::draw(&mut below)).filter(|_| is_without_power).unwrap_or(Luck::Everything);
         let mut left = BTreeMap::new();
-        for (path, file) in std::mem::take(&mut self.files) {
-            if is_without_power && !file.is_named && self.random.permille(500) {
+        for (path, Contents { is_named, file }) in std::mem::take(&mut self.files) {
+            if is_without_power && !is_named && below(1_000) < 500 {
                 continue;
             }
-            let mut bytes = file.synced;
-            let sectors = file.changes.iter().map(|change| change.torn(|| true).len()).sum::<usize>();
-            let beginning = self.random.below(sectors + 1);
-            let mut sector = 0;
-            for change in &file.changes {
-                let kept = change.torn(|| {
-                    sector += 1;
-                    match luck {
-                        Luck::Nothing => false,
-                        Luck::Everything => true,
-                        Luck::Beginning => sector <= beginning,
-                        Luck::Any => self.random.permille(500),
-                    }
-                });
-                kept.iter().for_each(|change| change.apply(&mut bytes));
-            }
-            left.insert(path, bytes);
+            left.insert(path, file.left(luck, &mut below));
         }
         self.left = Some(left);
     }
@@ -242,7 +167,7 @@ pub(crate) fn watch(dir: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if is_ours(&path) {
-            let contents = Contents { is_named: true, synced: std::fs::read(&path)?, changes: Vec::new() };
+            let contents = Contents { is_named: true, file: File::new(std::fs::read(&path)?) };
             files.insert(path, contents);
         }
     }
@@ -315,15 +240,15 @@ fn watched(descriptor: i32) -> Option<PathBuf> {
 pub(crate) fn wrote(descriptor: i32, at: impl FnOnce() -> u64, bytes: &[u8]) -> bool {
     watched(descriptor).is_none_or(|path| {
         let at = usize::try_from(at()).unwrap_or(usize::MAX);
-        lock().change(path, Change::Write { at, bytes: bytes.to_vec() })
+        lock().change(path, |file| file.write(at, bytes))
     })
 }
 
 /// An open file got another length; as [`wrote`].
 pub(crate) fn resized(descriptor: i32, bytes: u64) -> bool {
     watched(descriptor).is_none_or(|path| {
-        let length = Change::Length(usize::try_from(bytes).unwrap_or(usize::MAX));
-        lock().change(path, length)
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        lock().change(path, |file| file.resize(bytes))
     })
 }
 

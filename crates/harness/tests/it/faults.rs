@@ -8,6 +8,7 @@ mod cancel;
 mod clock;
 mod malformed;
 mod pause;
+mod power;
 mod rot;
 mod slow;
 mod storm;
