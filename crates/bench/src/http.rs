@@ -48,9 +48,7 @@ impl Api {
         ensure!(answer.get("ok") == Some(&Value::Bool(true)), "{path}: {answer}");
         Ok(answer)
     }
-}
 
-impl Api {
     /// Makes a channel; its id. A server that runs on may have the channels of an earlier run: the name says of which it is.
     ///
     /// # Errors

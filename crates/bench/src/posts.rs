@@ -73,7 +73,7 @@ impl Posts {
         let (mut rates, mut cpus, mut webs) = (vec![], vec![], vec![]);
         let mut disks = Disks::default();
         for round in 1..=self.rounds {
-            let mut disk = match server.data() {
+            let disk = match server.data() {
                 Some(data) => Some((data, self.bare(&server, data, core)?, server.commits()?)),
                 None => None,
             };
@@ -82,7 +82,7 @@ impl Posts {
             let cpu = (server.usage()?.cpu - used).as_secs_f64() / rounded(acknowledged.max(1));
             rates.push(rate);
             cpus.push(cpu * 1_000_000.0);
-            if let Some((data, before, commits)) = disk.take() {
+            if let Some((data, before, commits)) = disk {
                 let commits = server.commits()? - commits;
                 let after = self.bare(&server, data, core)?;
                 let log = self.log(data, core, acknowledged, commits)?;
@@ -92,13 +92,10 @@ impl Posts {
                 Some(web) => web,
                 None => web.insert(OnlyHttp::start(posters.answer_bytes, senders.clone(), bytes, core)?),
             };
-            webs.push(self.measure(&mut http.fleet, &mut http.posters)?.0);
-            let last = |all: &[f64]| all.last().copied().unwrap_or(f64::NAN);
+            let http = self.measure(&mut http.fleet, &mut http.posters)?.0;
+            webs.push(http);
             let bare = disks.bares.last().map(|bare| format!(", SQLite alone {bare:.0}")).unwrap_or_default();
-            progress(&format!(
-                "round {round}: {rate:.0} posts per second{bare}, HTTP alone {:.0}",
-                last(&webs),
-            ));
+            progress(&format!("round {round}: {rate:.0} posts per second{bare}, HTTP alone {http:.0}"));
         }
         let mut report = Report::new(disks.figures(&rates, &webs));
         report.figures.extend([

@@ -77,7 +77,7 @@ impl Limits {
 /// Something to be done outside.
 #[derive(Debug)]
 pub enum Ask<S> {
-    /// Read events for a session; answer with [`Hub::page`].
+    /// Read events for a session, or for several that miss the same; answer with [`Hub::page`].
     Read {
         /// Its number.
         number: u64,

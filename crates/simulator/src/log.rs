@@ -148,7 +148,7 @@ impl Ledger {
     }
 
     /// The machine is to be switched off.
-    pub(crate) fn kill(&self) {
+    fn kill(&self) {
         self.lock().dies = true;
     }
 

@@ -19,8 +19,6 @@ use crate::{
 
 /// Reads under way for one session.
 const SESSION_READS_MAX: usize = 4;
-/// Events asked for at once.
-const PAGE_EVENTS: u32 = 100;
 /// Bytes of events sent as one page; what was read beyond is read again. A larger event goes alone. Pages of
 /// all reads of a session fit its budget.
 const PAGE_BYTES_MAX: usize = 48 << 10;
@@ -57,7 +55,7 @@ impl<S: Sink> Hub<S> {
 
     /// Starts as many reads as may be under way, one per waiting session in turn.
     pub(super) fn start_reads(&mut self) {
-        while let Some(begun) = self.reads.hurry(PAGE_EVENTS, self.now_ms) {
+        while let Some(begun) = self.reads.hurry(self.now_ms) {
             self.ask_to_read(begun);
         }
         while !self.reads.is_full() {
@@ -74,7 +72,7 @@ impl<S: Sink> Hub<S> {
             debug_assert_eq!(view.topic().workspace, workspace);
             next.busy = true;
             let reader = (key, next.nonce);
-            let begun = self.reads.want(view.topic(), next.after, PAGE_EVENTS, reader, self.now_ms);
+            let begun = self.reads.want(view.topic(), next.after, reader, self.now_ms);
             if let Some(begun) = begun {
                 self.ask_to_read(begun);
             }
@@ -102,7 +100,7 @@ impl<S: Sink> Hub<S> {
 
     /// The answer to [`Ask::Read`].
     pub fn page(&mut self, number: u64, result: Result<EventsPage, CallError>) {
-        let (readers, begun) = self.reads.end(number, PAGE_EVENTS, self.now_ms);
+        let (readers, begun) = self.reads.end(number, self.now_ms);
         if let Some(begun) = begun {
             self.ask_to_read(begun);
         }

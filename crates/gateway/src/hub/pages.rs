@@ -16,6 +16,8 @@ use crate::{frame, session::SessionKey};
 
 /// Reads under way for sessions, per loop. Full: sessions wait for their turn.
 const READS_MAX: usize = 32;
+/// Events asked for at once.
+const PAGE_EVENTS: u32 = 100;
 /// Sessions that share a read at most: what is read is shown to all of them before the loop looks at other things.
 const SHARED_MAX: usize = 64;
 /// Who waits for a read that takes longer than this, gets one of its own, milliseconds.
@@ -57,7 +59,6 @@ impl Reads {
         &mut self,
         topic: Topic,
         after: Position,
-        limit: u32,
         reader: Reader,
         now_ms: u64,
     ) -> Option<Begun> {
@@ -68,26 +69,21 @@ impl Reads {
             read.later.push(reader);
             return None;
         }
-        Some(self.begin(topic, after, limit, vec![reader], now_ms))
+        Some(self.begin(topic, after, vec![reader], now_ms))
     }
 
     /// A read has ended: who gets what was read. What begins in its place comes with it.
-    pub(super) fn end(
-        &mut self,
-        number: u64,
-        limit: u32,
-        now_ms: u64,
-    ) -> (SmallVec<[Reader; 1]>, Option<Begun>) {
+    pub(super) fn end(&mut self, number: u64, now_ms: u64) -> (SmallVec<[Reader; 1]>, Option<Begun>) {
         let Some(at) = self.under_way.iter().position(|read| read.number == number) else {
             return (SmallVec::new(), None);
         };
         let Read { topic, after, readers, later, .. } = self.under_way.swap_remove(at);
-        let begun = (!later.is_empty()).then(|| self.begin(topic, after, limit, later, now_ms));
+        let begun = (!later.is_empty()).then(|| self.begin(topic, after, later, now_ms));
         (readers, begun)
     }
 
     /// Who waits for a read that has no end yet gets another. `None`: nobody does, or there are too many reads.
-    pub(super) fn hurry(&mut self, limit: u32, now_ms: u64) -> Option<Begun> {
+    pub(super) fn hurry(&mut self, now_ms: u64) -> Option<Begun> {
         if self.is_full() {
             return None;
         }
@@ -95,22 +91,15 @@ impl Reads {
             |read: &&mut Read| !read.later.is_empty() && now_ms.saturating_sub(read.began_ms) >= PATIENCE_MS;
         let read = self.under_way.iter_mut().find(is_slow)?;
         let (topic, after, later) = (read.topic, read.after, std::mem::take(&mut read.later));
-        Some(self.begin(topic, after, limit, later, now_ms))
+        Some(self.begin(topic, after, later, now_ms))
     }
 
-    fn begin(
-        &mut self,
-        topic: Topic,
-        after: Position,
-        limit: u32,
-        mut readers: Vec<Reader>,
-        now_ms: u64,
-    ) -> Begun {
+    fn begin(&mut self, topic: Topic, after: Position, mut readers: Vec<Reader>, now_ms: u64) -> Begun {
         let later = readers.split_off(readers.len().min(SHARED_MAX));
         let (number, readers) = (self.next, SmallVec::from_vec(readers));
         self.next += 1;
         self.under_way.push(Read { number, topic, after, began_ms: now_ms, readers, later });
-        (number, EventsRequest { topic, after, limit })
+        (number, EventsRequest { topic, after, limit: PAGE_EVENTS })
     }
 }
 
@@ -187,31 +176,31 @@ mod tests {
     #[test]
     fn who_comes_during_a_read_is_part_of_the_next_one_and_of_no_other() {
         let mut reads = Reads::default();
-        let (first, _) = reads.want(topic(1), after(5), 9, reader(1), 0).unwrap();
-        assert!(reads.want(topic(1), after(5), 9, reader(2), 1).is_none());
-        assert!(reads.want(topic(1), after(5), 9, reader(3), 2).is_none());
-        assert!(reads.want(topic(1), after(6), 9, reader(4), 2).is_some(), "another place");
-        assert!(reads.want(topic(2), after(5), 9, reader(5), 2).is_some(), "another topic");
-        let (readers, begun) = reads.end(first, 9, 3);
+        let (first, _) = reads.want(topic(1), after(5), reader(1), 0).unwrap();
+        assert!(reads.want(topic(1), after(5), reader(2), 1).is_none());
+        assert!(reads.want(topic(1), after(5), reader(3), 2).is_none());
+        assert!(reads.want(topic(1), after(6), reader(4), 2).is_some(), "another place");
+        assert!(reads.want(topic(2), after(5), reader(5), 2).is_some(), "another topic");
+        let (readers, begun) = reads.end(first, 3);
         assert_eq!(readers.as_slice(), [reader(1)], "the others had not asked when it began");
         let (second, request) = begun.unwrap();
         assert_eq!((request.topic, request.after), (topic(1), after(5)));
-        let (readers, begun) = reads.end(second, 9, 4);
+        let (readers, begun) = reads.end(second, 4);
         assert_eq!(readers.as_slice(), [reader(2), reader(3)]);
         assert!(begun.is_none());
-        assert!(reads.end(first, 9, 5).0.is_empty(), "it has ended");
+        assert!(reads.end(first, 5).0.is_empty(), "it has ended");
     }
 
     #[test]
     fn many_are_served_in_turns_and_nobody_waits_for_a_read_that_does_not_end() {
         let mut reads = Reads::default();
-        let (first, _) = reads.want(topic(1), after(0), 9, reader(0), 0).unwrap();
+        let (first, _) = reads.want(topic(1), after(0), reader(0), 0).unwrap();
         for number in 1..=150 {
-            assert!(reads.want(topic(1), after(0), 9, reader(number), 0).is_none());
+            assert!(reads.want(topic(1), after(0), reader(number), 0).is_none());
         }
         let (mut number, mut served) = (first, Vec::new());
         loop {
-            let (readers, begun) = reads.end(number, 9, 1);
+            let (readers, begun) = reads.end(number, 1);
             assert!(readers.len() <= SHARED_MAX);
             served.extend(readers.into_iter().map(|(key, _)| key.index));
             match begun {
@@ -220,12 +209,12 @@ mod tests {
             }
         }
         assert_eq!(served, (0..=150).collect::<Vec<_>>());
-        let (_stuck, _) = reads.want(topic(1), after(0), 9, reader(1), 0).unwrap();
-        assert!(reads.want(topic(1), after(0), 9, reader(2), 0).is_none());
-        assert!(reads.hurry(9, PATIENCE_MS - 1).is_none());
-        assert!(reads.want(topic(1), after(0), 9, reader(3), PATIENCE_MS).is_some());
-        let (second, _) = reads.hurry(9, PATIENCE_MS).unwrap();
-        assert_eq!(reads.end(second, 9, PATIENCE_MS).0.as_slice(), [reader(2)]);
-        assert!(reads.hurry(9, PATIENCE_MS).is_none());
+        let (_stuck, _) = reads.want(topic(1), after(0), reader(1), 0).unwrap();
+        assert!(reads.want(topic(1), after(0), reader(2), 0).is_none());
+        assert!(reads.hurry(PATIENCE_MS - 1).is_none());
+        assert!(reads.want(topic(1), after(0), reader(3), PATIENCE_MS).is_some());
+        let (second, _) = reads.hurry(PATIENCE_MS).unwrap();
+        assert_eq!(reads.end(second, PATIENCE_MS).0.as_slice(), [reader(2)]);
+        assert!(reads.hurry(PATIENCE_MS).is_none());
     }
 }
