@@ -369,6 +369,7 @@ test("a message can be sent later", async () => {
   await dialog.getByLabel("Date and time").fill(`${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}T09:30`);
   await dialog.getByRole("button", { name: "Schedule" }).click();
   await writer.page.locator(".notice", { hasText: "It will be sent" }).waitFor();
+  await writer.screenshot("composer-notice");
   await expect.poll(() => area.textContent()).toBe("");
   const { scheduled_messages } = await server.call<{ scheduled_messages: { text: string; post_at: number; channel_id: string }[] }>(ann.token, "chat.scheduledMessages.list", { channel: general });
   expect(scheduled_messages).toMatchObject([{ text: "for *later*", post_at: at.getTime() / 1000, channel_id: general }]);
@@ -409,6 +410,66 @@ test("commands do what they say; an unknown one is asked about before everybody 
   await writer.page.getByRole("alert").getByText("There is no command /nosuch.").waitFor();
   expect((await newest()).text).not.toBe("/nosuch thing");
   expect((await sent()).text).toBe("/nosuch thing");
+});
+
+test("while a command is carried out one goes on writing, and what is refused comes back before that", async () => {
+  const asked: string[] = [];
+  let goOn = (): void => undefined;
+  /** The next answer waits, and says this. */
+  const held = async (answer?: { ok: false; error: string }) => {
+    const wait = new Promise<void>((resolve) => (goOn = resolve));
+    await writer.page.unroute("**/api/conversations.setTopic");
+    await writer.page.route("**/api/conversations.setTopic", async (route) => {
+      asked.push(route.request().postData() ?? "");
+      const response = answer ? undefined : await route.fetch();
+      await wait;
+      await route.fulfill(answer ? { json: answer } : { response: response! });
+    });
+  };
+  const problem = writer.page.getByRole("alert").getByText("You are not allowed to do that here.");
+
+  await held();
+  await area.click();
+  await type("/topic High tide");
+  await press("Enter");
+  await reader.page.locator(".pane-head .topic", { hasText: "High tide" }).waitFor();
+  expect(await area.textContent()).toBe("");
+  await type("written meanwhile");
+  // A second command waits for the first, a message does not.
+  expect((await sent()).text).toBe("written meanwhile");
+  await type("/topic Low tide");
+  await press("Enter");
+  await type("half a senten");
+  expect(asked.length).toBe(1);
+  goOn();
+  await reader.page.locator(".pane-head .topic", { hasText: "Low tide" }).waitFor();
+  expect(asked.length).toBe(2);
+  await type("ce");
+  expect(await area.textContent()).toBe("half a sentence");
+  await press("Control+a", "Backspace");
+
+  await held({ ok: false, error: "restricted_action" });
+  await type("/topic No tide");
+  await press("Enter");
+  await type("written since");
+  goOn();
+  await problem.waitFor();
+  expect(await area.locator("p").allTextContents()).toEqual(["/topic No tide", "written since"]);
+  await press("Control+a", "Backspace");
+
+  // Who has gone to another conversation is told, and finds it in the draft.
+  await held({ ok: false, error: "restricted_action" });
+  await type("/topic Never");
+  await press("Enter");
+  await type("and this");
+  await writer.channel(server.seed.channels["random"]!);
+  goOn();
+  await writer.page.locator(".notice", { hasText: "You are not allowed to do that here." }).waitFor();
+  expect(await area.textContent()).toBe("");
+  await writer.channel(general);
+  await expect.poll(() => area.locator("p").allTextContents()).toEqual(["/topic Never", "and this"]);
+  await press("Control+a", "Backspace");
+  await writer.page.unroute("**/api/conversations.setTopic");
 });
 
 test("a call to everybody says how many it tells", async () => {

@@ -6,6 +6,7 @@ import { AttachButton } from "../files/AttachButton";
 import { AttachmentList } from "../files/AttachmentList";
 import { attach, filesOf, isStuck, useAttachments } from "../files/useAttachments";
 import { useSession } from "../store/context";
+import { notify } from "../store/notice";
 import { useSignal } from "../store/signal";
 import { t } from "../strings";
 import { TEXT_MAX, encodeText, textLength } from "../text/compose";
@@ -32,7 +33,7 @@ interface Props {
   /** Changes when another text is to be written: a conversation, a message. */
   id: string;
   /** What is there at first: as lines, and as somebody would have typed it. */
-  initial: { lines: readonly Line[]; text: string };
+  initial: Written;
   placeholder: string;
   autoFocus: boolean;
   /** The conversation that it is for, where commands can be given. */
@@ -42,9 +43,11 @@ interface Props {
   /** How many people a call to everybody here reaches. */
   audience?: number | undefined;
   onChange?(lines: readonly Line[], text: string): void;
+  /** What was refused after nobody looked at this composer any more. */
+  onReturn?(lines: readonly Line[]): void;
   /** The kind of line that the caret is in: it decides what Enter does. */
   onPlace?(enterSends: boolean): void;
-  /** Takes what was written; what it throws, or rejects with, is shown and nothing is lost. */
+  /** Takes what was written; what it throws, or rejects with, is shown and nothing is lost. Without `submit` the next can be written meanwhile. */
   onSend(lines: Line[], content: Content): void | Promise<void>;
   onSchedule?(content: Content, at: number): Promise<void>;
   /** Esc, where there is something to cancel. */
@@ -59,9 +62,17 @@ const LEFT_SHOWN = 2_000;
 /** A call to so many people is worth a warning. */
 const AUDIENCE_SHOWN = 6;
 const BAR_KEY = "parlance.formatting";
+/** The composers in the page, by `id`: they take back what was refused after it had been taken out of them. */
+const shown = new Map<string, (given: Written, problem: string) => void>();
+
+/** As lines, and as somebody would have typed it where the editor has not come yet. */
+interface Written {
+  lines: readonly Line[];
+  text: string;
+}
 
 /** Where messages are written: an editor with what a rich text can say, and a plain field until it has come. */
-export function Composer({ id, initial, placeholder, autoFocus, channel, files, audience, onChange, onPlace, onSend, onSchedule, onCancel, onEditLast, submit }: Props) {
+export function Composer({ id, initial, placeholder, autoFocus, channel, files, audience, onChange, onReturn, onPlace, onSend, onSchedule, onCancel, onEditLast, submit }: Props) {
   const session = useSession();
   const Rich = useSignal(rich);
   const [lines, setLines] = useState<readonly Line[]>(initial.lines);
@@ -110,28 +121,51 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, files, 
   const listId = `suggest-${id}`;
   useEffect(() => setActive(0), [token?.whole]);
 
-  const clear = () => {
-    setTyped("");
-    setLines([]);
-    editor.current?.set([]);
-    onChange?.([], "");
+  /** What is there now, also before it was drawn. */
+  const written = useRef(initial);
+  const write = (next: Written) => {
+    written.current = next;
+    setLines(next.lines);
+    setTyped(next.text);
   };
+  const put = (next: Written) => {
+    write(next);
+    if (editor.current) editor.current.set(next.lines);
+    else onChange?.(next.lines, next.text);
+  };
+  /** Puts what was refused before what has been written since. */
+  const takeBack = (given: Written, why: string) => {
+    const since = written.current;
+    put({ lines: [...given.lines, ...(isBlank(since.lines) ? [] : since.lines)], text: since.text === "" ? given.text : `${given.text}\n${since.text}` });
+    setProblem(why);
+  };
+  useEffect(() => {
+    shown.set(id, takeBack);
+    return () => void (shown.get(id) === takeBack && shown.delete(id));
+  });
   const attempt = (run: () => void | Promise<void>) => {
+    const given = written.current;
     setProblem("");
-    const failed = (thrown: unknown) => setProblem(problemOf(thrown));
     try {
       const going = run();
-      if (!(going instanceof Promise)) return submit === undefined ? clear() : undefined;
-      setBusy(true);
-      void going.then(() => submit === undefined && clear(), failed).finally(() => setBusy(false));
+      if (submit === undefined) put({ lines: [], text: "" });
+      if (going === undefined) return;
+      setBusy(submit !== undefined);
+      void going.catch((thrown: unknown) => refused(given, problemOf(thrown))).finally(() => setBusy(false));
     } catch (thrown) {
-      failed(thrown);
+      setProblem(problemOf(thrown));
     }
   };
+  const refused = (given: Written, why: string) => {
+    const composer = shown.get(id);
+    if (submit !== undefined) return setProblem(why);
+    if (composer) return composer(given, why);
+    onReturn?.(given.lines);
+    notify(why);
+  };
   const typeOut = (text: string) => {
-    setTyped(text);
     const next = text === "" ? [] : linesOfMrkdwn(encodeText(text, namesOf(session.state.get())));
-    setLines(next);
+    write({ lines: next, text });
     onChange?.(next, text);
   };
   const send = () => {
@@ -162,7 +196,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, files, 
       setSnapshot(next);
       onPlace?.(enterSends && (next.kind === "text" || next.kind === "quote"));
       if (!next.changed) return;
-      setLines(next.lines);
+      write({ lines: next.lines, text: "" });
       setProblem("");
       if (next.token?.whole !== dismissed) setDismissed("");
       onChange?.(isBlank(next.lines) ? [] : next.lines, "");

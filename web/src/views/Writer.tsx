@@ -26,10 +26,11 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
   const self = useWorkspace((state) => state.self?.id ?? "");
   const typing = useWorkspace((state) => Object.keys(state.typing[logKey] ?? {}).map((id) => nameOf(state.users[id])), sameItems);
   const audience = useWorkspace((state) => state.conversations[channelOf(logKey)]?.channel.num_members);
-  const [initial] = useState(() => {
+  const draft = () => {
     const text = loadDraft(self, logKey);
     return { text, lines: loadDraftLines(self, logKey) ?? (text === "" ? [] : linesOfMrkdwn(encodeText(text, namesOf(session.state.get())))) };
-  });
+  };
+  const [initial] = useState(draft);
   const [enterSends, setEnterSends] = useState(true);
   /** The reply is shown in the channel too. */
   const [broadcast, setBroadcast] = useState(false);
@@ -39,6 +40,8 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
   });
   /** What was refused as no command: sent again it is a message. */
   const refused = useRef("");
+  /** Commands are carried out one after the other. */
+  const commands = useRef<Promise<void>>(Promise.resolve());
 
   const keep = (lines: readonly Line[], typed: string) => {
     const text = typed || decodeText(mrkdwnOf(richTextOf(lines)), namesOf(session.state.get()));
@@ -63,9 +66,13 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
       throw new Misused(t.commands.unknown(found.unknown));
     }
     if (withFiles) throw new Misused(t.files.noCommand);
-    return found.command.run({ session, key: logKey, rest: found.rest, lines: withoutName(lines) }).then((left) => {
+    const { command, rest } = found;
+    const done = commands.current.then(async () => {
+      const left = await command.run({ session, key: logKey, rest, lines: withoutName(lines) });
       if (left !== undefined) post(contentOf(left));
     });
+    commands.current = done.catch(() => undefined);
+    return done;
   };
 
   const schedule = async (content: Content, at: number) => {
@@ -88,6 +95,7 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         files={logKey}
         audience={threadOf(logKey) === undefined ? audience : undefined}
         onChange={keep}
+        onReturn={(lines) => keep([...lines, ...draft().lines], "")}
         onPlace={setEnterSends}
         onSend={send}
         onSchedule={schedule}
