@@ -4,6 +4,7 @@
 //! their topics and channels, and one record of the commit. Nothing is read, checked or answered.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     path::Path,
     time::{Duration, Instant},
 };
@@ -52,14 +53,15 @@ pub(crate) fn messages_per_second(
     Ok(rounded(number - counted) / took)
 }
 
-/// As many channels with their topics.
+/// As many channels with their topics. Their ids are spread as the server's are: those that are written one after the other do
+/// not lie side by side.
 fn channels(connection: &mut Connection, workspace: i64, template: i64, topics: usize) -> Result<Vec<i64>> {
     let mut ids = vec![template];
     let transaction = connection.transaction()?;
     transaction
         .execute("CREATE TEMP TABLE made AS SELECT * FROM channels WHERE channel = ?1", params![template])?;
     while ids.len() < topics {
-        let id = i64::MAX / 2 + i64::try_from(ids.len())?;
+        let id = scattered(ids.len())?;
         transaction.execute(
             "UPDATE made SET channel = ?1, name = ?2, name_key = ?2",
             params![id, format!("bare-{id}")],
@@ -73,6 +75,13 @@ fn channels(connection: &mut Connection, workspace: i64, template: i64, topics: 
     }
     transaction.commit()?;
     Ok(ids)
+}
+
+/// A number of 60 bits that looks random, always the same one.
+fn scattered(number: usize) -> Result<i64> {
+    let mut hasher = DefaultHasher::new();
+    number.hash(&mut hasher);
+    Ok(i64::try_from(hasher.finish() >> 4)?)
 }
 
 fn commit(

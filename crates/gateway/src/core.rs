@@ -406,8 +406,11 @@ impl Shell {
     fn execute(self: &Rc<Self>, ask: Ask<Socket>) {
         let shell = Rc::clone(self);
         match ask {
-            Ask::Read { number, request } => {
+            Ask::Read { number, request, put_off_ms } => {
                 spawn_local(async move {
+                    if put_off_ms > 0 {
+                        sleep(Duration::from_millis(put_off_ms)).await;
+                    }
                     let result = shell.web.events(&shell.read_call(), request).await;
                     shell.with_work(|hub| hub.page(number, result));
                 });

@@ -83,6 +83,8 @@ pub enum Ask<S> {
         number: u64,
         /// What to read.
         request: EventsRequest,
+        /// Not before so many milliseconds.
+        put_off_ms: u64,
     },
     /// Call [`Hub::retry`] after a while.
     RetryRead {

@@ -120,16 +120,21 @@ const BURSTS: &[Kept] = &[
     LIMIT,
     MESSAGES,
 ];
-const POSTS: &[Kept] = &[
-    kept("posts acknowledged per second", Bound::Ratio(0.02), Bound::Ratio(0.5)),
-    shown("messages per second, SQLite alone"),
-    shown("requests per second, HTTP alone"),
-    shown("posts acknowledged per second, to HTTP and SQLite on one core"),
-    shown("posts acknowledged per second, to the log"),
-    shown("records per second, append-only log alone"),
-    shown("server CPU per post"),
-    shown("sent → acknowledged, p99"),
-];
+/// SQLite alone is an order of magnitude faster with one topic, HTTP is not.
+const POSTS_ONE: &[Kept] = &posts(0.02);
+const POSTS_MANY: &[Kept] = &posts(0.2);
+const fn posts(floor: f64) -> [Kept; 8] {
+    [
+        kept("posts acknowledged per second", Bound::Ratio(floor), Bound::Ratio(0.5)),
+        shown("messages per second, SQLite alone"),
+        shown("requests per second, HTTP alone"),
+        shown("posts acknowledged per second, to HTTP and SQLite on one core"),
+        shown("posts acknowledged per second, to the log"),
+        shown("records per second, append-only log alone"),
+        shown("server CPU per post"),
+        shown("sent → acknowledged, p99"),
+    ]
+}
 
 /// Members of the rows whose costs per frame are compared.
 pub(super) const FEWEST: &str = "10 members, single";
@@ -147,7 +152,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         label: "1,000 members, single",
         run: parlance(
-            "fanout --members 1000 --window 2 --gateway GATEWAY --peer uws",
+            "fanout --members 1000 --window 2 --gateway GATEWAY --peer uws --rounds 5",
             Some("fanout --members 1000 --window 2 --gateway GATEWAY --peer uws --seconds 2 --rounds 2"),
         ),
         figures: SINGLE,
@@ -192,7 +197,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         label: "1,000 members, 20 messages/s",
         run: parlance(
-            "fanout --members 1000 --rate 20",
+            "fanout --members 1000 --rate 20 --rounds 7",
             Some("fanout --members 1000 --rate 20 --seconds 3 --rounds 1"),
         ),
         figures: &[
@@ -204,17 +209,17 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         label: "1,000 senders, 1 topic",
         run: parlance("posts --topics 1", Some("posts --topics 1 --seconds 2 --rounds 2")),
-        figures: POSTS,
+        figures: POSTS_ONE,
     },
     Row {
         label: "1,000 senders, 1,000 topics",
         run: parlance("posts --topics 1000", Some("posts --topics 1000 --seconds 2 --rounds 2")),
-        figures: POSTS,
+        figures: POSTS_MANY,
     },
     Row {
         label: "1,000 senders, 10,000 topics",
         run: parlance("posts --topics 10000", None),
-        figures: POSTS,
+        figures: POSTS_MANY,
     },
     Row {
         label: "idle",

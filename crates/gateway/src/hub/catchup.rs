@@ -80,8 +80,8 @@ impl<S: Sink> Hub<S> {
         }
     }
 
-    fn ask_to_read(&mut self, (number, request): Begun) {
-        self.asks.push(Ask::Read { number, request });
+    fn ask_to_read(&mut self, (number, request, put_off_ms): Begun) {
+        self.asks.push(Ask::Read { number, request, put_off_ms });
     }
 
     /// A failed read may be tried again.

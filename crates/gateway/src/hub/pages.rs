@@ -1,7 +1,7 @@
 //! Pages that several sessions miss alike: after a crash everybody comes back to the same place.
 //!
-//! Of each place there is one read at a time. Who comes while it is under way waits for the next, which begins when it ends:
-//! so every session is shown what was there after it had asked, as if it had read alone. What was read before it asked would
+//! Of each place there is one read at a time. Who comes while it is under way waits for the next, which begins a moment after
+//! that one's end: so every session is shown what was there after it had asked, as if it had read alone. What was read before it asked would
 //! not do: a message may have been deleted since, which the loop need not have heard of (seed 11495 of the simulator).
 
 use std::cell::RefCell;
@@ -20,6 +20,8 @@ const READS_MAX: usize = 32;
 const PAGE_EVENTS: u32 = 100;
 /// Sessions that share a read at most: what is read is shown to all of them before the loop looks at other things.
 const SHARED_MAX: usize = 64;
+/// How long a read that several wait for is put off, so that more can share it, milliseconds.
+const PUT_OFF_MS: u64 = 10;
 /// Who waits for a read that takes longer than this, gets one of its own, milliseconds.
 const PATIENCE_MS: u64 = 100;
 
@@ -45,8 +47,8 @@ struct Read {
     later: Vec<Reader>,
 }
 
-/// What is to be read now, under a number.
-pub(super) type Begun = (u64, EventsRequest);
+/// What is to be read, under a number, after so many milliseconds.
+pub(super) type Begun = (u64, EventsRequest, u64);
 
 impl Reads {
     /// Whether no further read may begin.
@@ -69,7 +71,7 @@ impl Reads {
             read.later.push(reader);
             return None;
         }
-        Some(self.begin(topic, after, vec![reader], now_ms))
+        Some(self.begin(topic, after, vec![reader], now_ms, 0))
     }
 
     /// A read has ended: who gets what was read. What begins in its place comes with it.
@@ -78,7 +80,7 @@ impl Reads {
             return (SmallVec::new(), None);
         };
         let Read { topic, after, readers, later, .. } = self.under_way.swap_remove(at);
-        let begun = (!later.is_empty()).then(|| self.begin(topic, after, later, now_ms));
+        let begun = (!later.is_empty()).then(|| self.begin(topic, after, later, now_ms, PUT_OFF_MS));
         (readers, begun)
     }
 
@@ -91,15 +93,22 @@ impl Reads {
             |read: &&mut Read| !read.later.is_empty() && now_ms.saturating_sub(read.began_ms) >= PATIENCE_MS;
         let read = self.under_way.iter_mut().find(is_slow)?;
         let (topic, after, later) = (read.topic, read.after, std::mem::take(&mut read.later));
-        Some(self.begin(topic, after, later, now_ms))
+        Some(self.begin(topic, after, later, now_ms, 0))
     }
 
-    fn begin(&mut self, topic: Topic, after: Position, mut readers: Vec<Reader>, now_ms: u64) -> Begun {
+    fn begin(
+        &mut self,
+        topic: Topic,
+        after: Position,
+        mut readers: Vec<Reader>,
+        now_ms: u64,
+        put_off_ms: u64,
+    ) -> Begun {
         let later = readers.split_off(readers.len().min(SHARED_MAX));
         let (number, readers) = (self.next, SmallVec::from_vec(readers));
         self.next += 1;
-        self.under_way.push(Read { number, topic, after, began_ms: now_ms, readers, later });
-        (number, EventsRequest { topic, after, limit: PAGE_EVENTS })
+        self.under_way.push(Read { number, topic, after, began_ms: now_ms + put_off_ms, readers, later });
+        (number, EventsRequest { topic, after, limit: PAGE_EVENTS }, put_off_ms)
     }
 }
 
@@ -176,14 +185,16 @@ mod tests {
     #[test]
     fn who_comes_during_a_read_is_part_of_the_next_one_and_of_no_other() {
         let mut reads = Reads::default();
-        let (first, _) = reads.want(topic(1), after(5), reader(1), 0).unwrap();
+        let (first, _, put_off_ms) = reads.want(topic(1), after(5), reader(1), 0).unwrap();
+        assert_eq!(put_off_ms, 0, "who is alone does not wait");
         assert!(reads.want(topic(1), after(5), reader(2), 1).is_none());
         assert!(reads.want(topic(1), after(5), reader(3), 2).is_none());
         assert!(reads.want(topic(1), after(6), reader(4), 2).is_some(), "another place");
         assert!(reads.want(topic(2), after(5), reader(5), 2).is_some(), "another topic");
         let (readers, begun) = reads.end(first, 3);
         assert_eq!(readers.as_slice(), [reader(1)], "the others had not asked when it began");
-        let (second, request) = begun.unwrap();
+        let (second, request, put_off_ms) = begun.unwrap();
+        assert_eq!(put_off_ms, PUT_OFF_MS, "several share it, and further ones may");
         assert_eq!((request.topic, request.after), (topic(1), after(5)));
         let (readers, begun) = reads.end(second, 4);
         assert_eq!(readers.as_slice(), [reader(2), reader(3)]);
@@ -194,7 +205,7 @@ mod tests {
     #[test]
     fn many_are_served_in_turns_and_nobody_waits_for_a_read_that_does_not_end() {
         let mut reads = Reads::default();
-        let (first, _) = reads.want(topic(1), after(0), reader(0), 0).unwrap();
+        let (first, ..) = reads.want(topic(1), after(0), reader(0), 0).unwrap();
         for number in 1..=150 {
             assert!(reads.want(topic(1), after(0), reader(number), 0).is_none());
         }
@@ -204,16 +215,16 @@ mod tests {
             assert!(readers.len() <= SHARED_MAX);
             served.extend(readers.into_iter().map(|(key, _)| key.index));
             match begun {
-                Some((next, _)) => number = next,
+                Some((next, ..)) => number = next,
                 None => break,
             }
         }
         assert_eq!(served, (0..=150).collect::<Vec<_>>());
-        let (_stuck, _) = reads.want(topic(1), after(0), reader(1), 0).unwrap();
+        let (_stuck, ..) = reads.want(topic(1), after(0), reader(1), 0).unwrap();
         assert!(reads.want(topic(1), after(0), reader(2), 0).is_none());
         assert!(reads.hurry(PATIENCE_MS - 1).is_none());
         assert!(reads.want(topic(1), after(0), reader(3), PATIENCE_MS).is_some());
-        let (second, _) = reads.hurry(PATIENCE_MS).unwrap();
+        let (second, ..) = reads.hurry(PATIENCE_MS).unwrap();
         assert_eq!(reads.end(second, PATIENCE_MS).0.as_slice(), [reader(2)]);
         assert!(reads.hurry(PATIENCE_MS).is_none());
     }

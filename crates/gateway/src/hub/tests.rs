@@ -515,7 +515,7 @@ impl World {
         let ask = self.asks.remove(which % self.asks.len());
         let failed = Err(CallError::Deadline { role: "web" });
         match ask {
-            Ask::Read { number, request } => {
+            Ask::Read { number, request, .. } => {
                 let result = if fails { failed } else { Ok(self.store.read(request)) };
                 self.hub.page(number, result);
             }
@@ -828,7 +828,7 @@ fn who_misses_the_same_shares_a_read_that_begins_after_they_asked() {
     }
     let from = world.store.head(id) - 4;
     comes_back(&mut world, 0, from);
-    let Some(Ask::Read { number, request }) = world.asks.pop() else { panic!("{:?}", world.asks) };
+    let Some(Ask::Read { number, request, .. }) = world.asks.pop() else { panic!("{:?}", world.asks) };
     // What is read now does not have what happens before the others come.
     let early = world.store.read(request);
     world.store.append(id, Effect::None, Audience::ALL, None);
