@@ -16,10 +16,14 @@ use crate::{
     metrics::JobsMetrics,
 };
 
+/// Shortest wait: a clock that stands still must not make the runner look without end.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+
 /// What an operator can set. Every default suits production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Time between two looks for due jobs when there were none. Default 500 ms.
+    /// Time between two looks for jobs that others have queued. What a look finds to be due before the next one is
+    /// begun when it is due. Default 500 ms.
     pub look_every: Duration,
     /// How long a job is nobody else's. Default 60 s.
     pub lease: Duration,
@@ -63,7 +67,8 @@ pub struct Deps {
 pub async fn run(config: Config, deps: Deps, drain: CancellationToken) {
     while !drain.is_cancelled() {
         let now = deps.clock.now_us();
-        let due = match deps.store.due_jobs(now, config.batch).await {
+        let next_look = now.saturating_add(micros(config.look_every));
+        let mut due = match deps.store.due_jobs(next_look, config.batch).await {
             Ok(due) => due,
             Err(error) => {
                 deps.metrics.unreadable.inc();
@@ -71,11 +76,14 @@ pub async fn run(config: Config, deps: Deps, drain: CancellationToken) {
                 Vec::new()
             }
         };
+        let later = due.split_off(due.partition_point(|job| job.run_at <= now));
         if due.is_empty() {
+            let until = later.first().map_or(next_look, |job| job.run_at);
+            let wait = Duration::from_micros(u64::try_from(until.saturating_sub(now)).unwrap_or_default());
             tokio::select! {
                 () = drain.cancelled() => {}
                 () = deps.queued.notified() => {}
-                () = tokio::time::sleep(config.look_every) => {}
+                () = tokio::time::sleep(wait.max(WAIT_MIN)) => {}
             }
             continue;
         }

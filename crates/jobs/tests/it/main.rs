@@ -169,6 +169,10 @@ impl World {
     }
 
     fn run(self: &Arc<Self>, patience: Patience) -> Running {
+        self.run_looking(Duration::from_millis(5), patience)
+    }
+
+    fn run_looking(self: &Arc<Self>, look_every: Duration, patience: Patience) -> Running {
         let deps = Deps {
             store: Arc::clone(&self.store),
             writer: Arc::clone(self) as Arc<dyn Writer>,
@@ -177,7 +181,7 @@ impl World {
             clock: self.clock.clone(),
             metrics: JobsMetrics::default(),
         };
-        let config = Config { look_every: Duration::from_millis(5), patience, ..Config::default() };
+        let config = Config { look_every, patience, ..Config::default() };
         let (stop, metrics) = (CancellationToken::new(), deps.metrics.clone());
         Running { task: tokio::spawn(jobs::run(config, deps, stop.clone())), stop, metrics }
     }
@@ -229,6 +233,19 @@ async fn what_is_due_is_done_once_with_two_runners() {
     assert_eq!(posted, (0..40).collect::<Vec<_>>(), "each once, and none before its time");
     assert_eq!(done, 40);
     assert_eq!(world.store.due_jobs(i64::MAX, 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_due_before_the_next_look_does_not_wait_for_it() {
+    let world = World::new().await;
+    world.schedule(1, 1).await;
+    world.schedule(2, 3_600).await;
+    let running = world.run_looking(Duration::from_secs(60), PATIENCE);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.posted().await, [0u64; 0]);
+    world.at(1);
+    until(async || world.posted().await == [1]).await;
+    running.stop().await;
 }
 
 #[tokio::test]
