@@ -63,7 +63,7 @@ const LEFT_SHOWN = 2_000;
 const AUDIENCE_SHOWN = 6;
 const BAR_KEY = "parlance.formatting";
 /** The composers in the page, by `id`: they take back what was refused after it had been taken out of them. */
-const shown = new Map<string, (given: Written, problem: string) => void>();
+const composers = new Map<string, (given: Written, problem: string) => void>();
 
 /** As lines, and as somebody would have typed it where the editor has not come yet. */
 interface Written {
@@ -75,8 +75,7 @@ interface Written {
 export function Composer({ id, initial, placeholder, autoFocus, channel, files, audience, onChange, onReturn, onPlace, onSend, onSchedule, onCancel, onEditLast, submit }: Props) {
   const session = useSession();
   const Rich = useSignal(rich);
-  const [lines, setLines] = useState<readonly Line[]>(initial.lines);
-  const [typed, setTyped] = useState(initial.text);
+  const [{ lines, text: typed }, draw] = useState(initial);
   const [snapshot, setSnapshot] = useState<Snapshot | undefined>(undefined);
   const [composing, setComposing] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -125,8 +124,7 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, files, 
   const written = useRef(initial);
   const write = (next: Written) => {
     written.current = next;
-    setLines(next.lines);
-    setTyped(next.text);
+    draw(next);
   };
   const put = (next: Written) => {
     write(next);
@@ -140,8 +138,8 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, files, 
     setProblem(why);
   };
   useEffect(() => {
-    shown.set(id, takeBack);
-    return () => void (shown.get(id) === takeBack && shown.delete(id));
+    composers.set(id, takeBack);
+    return () => void (composers.get(id) === takeBack && composers.delete(id));
   });
   const attempt = (run: () => void | Promise<void>) => {
     const given = written.current;
@@ -157,8 +155,8 @@ export function Composer({ id, initial, placeholder, autoFocus, channel, files, 
     }
   };
   const refused = (given: Written, why: string) => {
-    const composer = shown.get(id);
     if (submit !== undefined) return setProblem(why);
+    const composer = composers.get(id);
     if (composer) return composer(given, why);
     onReturn?.(given.lines);
     notify(why);

@@ -43,10 +43,9 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
   /** Commands are carried out one after the other. */
   const commands = useRef<Promise<void>>(Promise.resolve());
 
-  const keep = (lines: readonly Line[], typed: string) => {
+  const keep = (lines: readonly Line[], typed = "") => {
     const text = typed || decodeText(mrkdwnOf(richTextOf(lines)), namesOf(session.state.get()));
     saveDraft(self, logKey, isEmpty(lines) && typed.trim() === "" ? "" : text, typed === "" ? lines : undefined);
-    if (text !== "") session.typing(logKey);
   };
 
   const addressed = (content: Content): Content => (broadcast && channelName !== undefined ? { ...content, broadcast: true } : content);
@@ -94,8 +93,11 @@ export function Writer({ logKey, placeholder, onEditLast }: { logKey: LogKey; pl
         channel={channelOf(logKey)}
         files={logKey}
         audience={threadOf(logKey) === undefined ? audience : undefined}
-        onChange={keep}
-        onReturn={(lines) => keep([...lines, ...draft().lines], "")}
+        onChange={(lines, typed) => {
+          keep(lines, typed);
+          if (lines.length > 0) session.typing(logKey);
+        }}
+        onReturn={(lines) => keep([...lines, ...draft().lines])}
         onPlace={setEnterSends}
         onSend={send}
         onSchedule={schedule}
