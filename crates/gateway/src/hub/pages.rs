@@ -1,8 +1,9 @@
 //! Pages that several sessions miss alike: after a crash everybody comes back to the same place.
 //!
-//! Of each place there is one read at a time. Who comes while it is under way waits for the next, which begins a moment after
-//! that one's end: so every session is shown what was there after it had asked, as if it had read alone. What was read before it asked would
-//! not do: a message may have been deleted since, which the loop need not have heard of (seed 11495 of the simulator).
+//! Of each place there is one read at a time. Who comes while it is under way waits for the next, which begins a moment
+//! after that one's end: so every session is shown what was there after it had asked, as if it had read alone. What was
+//! read before it asked would not do: a message may have been deleted since, which the loop need not have heard of (seed
+//! 11495 of the simulator).
 
 use std::cell::RefCell;
 
@@ -20,7 +21,7 @@ const READS_MAX: usize = 32;
 const PAGE_EVENTS: u32 = 100;
 /// Sessions that share a read at most: what is read is shown to all of them before the loop looks at other things.
 const SHARED_MAX: usize = 64;
-/// How long a read that several wait for is put off, so that more can share it, milliseconds.
+/// How long a read that was waited for is put off, so that more can share it, milliseconds.
 const PUT_OFF_MS: u64 = 10;
 /// Who waits for a read that takes longer than this, gets one of its own, milliseconds.
 const PATIENCE_MS: u64 = 100;
@@ -80,7 +81,8 @@ impl Reads {
             return (SmallVec::new(), None);
         };
         let Read { topic, after, readers, later, .. } = self.under_way.swap_remove(at);
-        let begun = (!later.is_empty()).then(|| self.begin(topic, after, later, now_ms, PUT_OFF_MS));
+        let put_off_ms = if later.len() < SHARED_MAX { PUT_OFF_MS } else { 0 };
+        let begun = (!later.is_empty()).then(|| self.begin(topic, after, later, now_ms, put_off_ms));
         (readers, begun)
     }
 
@@ -209,16 +211,20 @@ mod tests {
         for number in 1..=150 {
             assert!(reads.want(topic(1), after(0), reader(number), 0).is_none());
         }
-        let (mut number, mut served) = (first, Vec::new());
+        let (mut number, mut served, mut put_off) = (first, Vec::new(), Vec::new());
         loop {
             let (readers, begun) = reads.end(number, 1);
             assert!(readers.len() <= SHARED_MAX);
             served.extend(readers.into_iter().map(|(key, _)| key.index));
             match begun {
-                Some((next, ..)) => number = next,
+                Some((next, _, ms)) => {
+                    number = next;
+                    put_off.push(ms);
+                }
                 None => break,
             }
         }
+        assert_eq!(put_off, [0, 0, PUT_OFF_MS], "64, 64 and 22: nobody can share a read that is full");
         assert_eq!(served, (0..=150).collect::<Vec<_>>());
         let (_stuck, ..) = reads.want(topic(1), after(0), reader(1), 0).unwrap();
         assert!(reads.want(topic(1), after(0), reader(2), 0).is_none());
