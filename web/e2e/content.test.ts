@@ -65,7 +65,7 @@ test("every block and attachment is shown, in light, dark and on a phone", async
       await holds(device);
       await device.screenshot(`content-${device.name}-${page}`);
       if (page % 3 === 0) await device.accessible();
-      const top = await box.evaluate((it) => (it.scrollTop -= it.clientHeight * 0.8));
+      const top = await device.scroll(-0.8);
       if (top === last) break;
       last = top;
     }
@@ -89,7 +89,7 @@ test("code is coloured when it is seen, and copied as it was", async () => {
 test("buttons that lead somewhere lead there, and those for an app say that they do nothing", async () => {
   const link = laptop.feed().getByRole("link", { name: "Open report" }).first();
   for (let step = 0; step < 15 && (await link.count()) === 0; step++) {
-    await laptop.feed().evaluate((it) => (it.scrollTop -= it.clientHeight * 0.8));
+    await laptop.scroll(-0.8);
     await laptop.quiet();
   }
   expect([await link.getAttribute("href"), await link.getAttribute("rel"), await link.getAttribute("target")]).toEqual(["https://report.example/1", "noopener noreferrer nofollow", "_blank"]);
@@ -142,7 +142,7 @@ test("hostile content never executes, and the layout holds", async () => {
         images: [...document.querySelectorAll<HTMLImageElement>("[role=feed] img")].map((it) => it.src),
       }));
       expect(found, device.name).toEqual({ hit: 0, scripts: 0, links: [], images: [] });
-      const top = await device.feed().evaluate((it) => (it.scrollTop -= it.clientHeight * 0.8));
+      const top = await device.scroll(-0.8);
       if (top === last) break;
       last = top;
     }

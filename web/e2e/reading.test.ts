@@ -164,6 +164,34 @@ test("marked unread stays unread on every device until one reads on", async () =
   await phone.entry(general).locator(".mentions").waitFor({ state: "detached" });
 });
 
+test("marked unread while an earlier mark is on its way stays unread", async () => {
+  await laptop.channel(general);
+  await laptop.toEnd();
+  let pass = () => {};
+  const held = new Promise<void>((resolve) => (pass = resolve));
+  await laptop.page.route(
+    "**/api/conversations.mark",
+    async (route) => {
+      await held;
+      await route.continue();
+    },
+    { times: 1 },
+  );
+  const asked = laptop.page.waitForRequest("**/api/conversations.mark");
+  const { ts } = await post("not now");
+  await laptop.message("not now").waitFor();
+  await asked;
+  await laptop.page.locator(`article[data-ts="${ts}"]`).focus();
+  await laptop.page.keyboard.press("u");
+  await laptop.feed().locator(".new-line").waitFor();
+  const back = laptop.page.waitForResponse((it) => it.url().endsWith("/api/conversations.mark") && !it.request().postData()!.includes(ts));
+  pass();
+  await back;
+  await phone.entry(general).locator("xpath=self::*[contains(@class, 'unread')]").waitFor();
+  expect(await laptop.entry(general).getAttribute("class")).toContain("unread");
+  await laptop.feed().locator(".new-line").waitFor();
+});
+
 test("while something unread is above, a bar leads to it or is done with it", async () => {
   await laptop.channel(general);
   await laptop.toEnd();

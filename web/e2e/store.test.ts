@@ -124,6 +124,45 @@ test("what came while the page was closed stands below the line, and it opens th
   await expect.poll(() => device.entry(general).getAttribute("class")).not.toContain("unread");
 });
 
+test("who does something before the rest has come keeps their place", async () => {
+  const device = await signedIn("bo-quick", bo);
+  for (let i = 0; i < 30; i++) await post(`older ${i}`);
+  const mark = await post("the last one seen");
+  await device.message("the last one seen").waitFor();
+  await expect.poll(() => device.entry(general).getAttribute("class")).not.toContain("unread");
+  await written(device.page, "the last one seen");
+  const address = device.page.url();
+  await device.page.goto("about:blank");
+  for (let i = 0; i < 40; i++) await post(`came meanwhile ${i}`);
+  // The socket comes late: until then there is what the device had.
+  let connect = () => {};
+  const held = new Promise<void>((resolve) => (connect = resolve));
+  await device.page.route("**/realtime/v1/connect", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await device.page.goto(address);
+  await device.feed().locator(`[data-ts="${mark}"]`).waitFor();
+  const button = device.page.locator(".conversation .to-end");
+  await device.feed().hover();
+  const up = async () => {
+    await device.page.mouse.wheel(0, -120);
+    return button.count();
+  };
+  await expect.poll(up).toBe(1);
+  // So long the list takes everything that it measures for earlier messages, which have just come.
+  await device.page.waitForTimeout(400);
+  await device.quiet();
+  const place = async () => (await device.places()).get(mark);
+  const before = await place();
+  connect();
+  await button.filter({ hasText: "40 new messages" }).waitFor();
+  await device.quiet();
+  expect(await place()).toBe(before);
+  await button.click();
+  await device.message("came meanwhile 39").waitFor();
+});
+
 test("another channel opens from the device", async () => {
   const device = await signedIn("bo-switch", bo);
   await device.channel(random);

@@ -134,9 +134,19 @@ export class Device {
   /** To the newest message, wherever the conversation opened. */
   async toEnd(): Promise<void> {
     const button = this.page.locator(".conversation .to-end");
-    // It may go by itself meanwhile.
-    if (await button.isVisible()) await button.click({ timeout: 2_000 }).catch(() => {});
-    await button.waitFor({ state: "detached" });
+    // It may go by itself meanwhile, and come again with what the server adds to what the device had.
+    for (const until = Date.now() + 15_000; Date.now() < until && (await button.count()) > 0; ) {
+      await button.click({ timeout: 2_000 }).catch(() => {});
+    }
+    expect(await button.count()).toBe(0);
+  }
+
+  /** Scrolls by so many heights of the list, as a wheel does; how far down it is then, in pixels. */
+  async scroll(heights: number): Promise<number> {
+    return this.feed().evaluate((box, by) => {
+      box.dispatchEvent(new WheelEvent("wheel", { bubbles: true }));
+      return (box.scrollTop += box.clientHeight * by);
+    }, heights);
   }
 
   feed(): Locator {
@@ -216,10 +226,7 @@ export class Device {
         })),
       );
       for (const row of rows) found.set(row.ts, row);
-      const top = await feed.evaluate((box) => {
-        box.scrollTop -= box.clientHeight * 0.7;
-        return box.scrollTop;
-      });
+      const top = await this.scroll(-0.7);
       await this.quiet();
       still = top === last ? still + 1 : 0;
       last = top;

@@ -5,7 +5,7 @@
 import { SIGNED_OUT_ERRORS, failureOf } from "../wire/api";
 import type { Args, Call } from "../wire/api";
 import type { Content } from "../composer/content";
-import type { Boot, Channel, Envelope, HistoryPage, PinnedItem, Position, TopicId, Ts, User } from "../wire/types";
+import type { Boot, Channel, Envelope, HistoryPage, PinnedItem, Position, TopicFrames, TopicId, Ts, User, WireEvent } from "../wire/types";
 import { TS_ZERO, compareTs } from "../wire/types";
 import { signal } from "../store/signal";
 import type { Signal } from "../store/signal";
@@ -114,8 +114,8 @@ export class Session {
   private readonly looks = new Map<LogKey, { first: Ts; last: Ts }>();
   private trimming = false;
   private readonly asked = new Set<string>();
-  /** The cursors that are on their way to the server, and whether they moved meanwhile. */
-  private readonly marks = new Map<string, { ts: Ts; due: boolean }>();
+  /** The cursors that are on their way to the server, whether they moved meanwhile, and whether nothing has confirmed where they are. */
+  private readonly marks = new Map<string, { ts: Ts; due: boolean; open: boolean }>();
   /** Cursors that an earlier page could not tell the server. */
   private readonly unmarked = new Map<string, Ts>();
   private frames: Input[] = [];
@@ -364,15 +364,12 @@ export class Session {
     this.store?.saveMark(channel, ts);
     const mark = this.marks.get(channel);
     if (mark === undefined) void this.mark(channel, ts);
-    else {
-      mark.ts = ts;
-      mark.due = true;
-    }
+    else Object.assign(mark, { ts, due: true, open: true });
   }
 
   /** Tells the server, and again while the cursor moves or the server does not answer. */
   private async mark(channel: string, ts: Ts): Promise<void> {
-    const mark = { ts, due: true };
+    const mark = { ts, due: true, open: true };
     this.marks.set(channel, mark);
     for (let attempt = 0; mark.due && !this.stopped; ) {
       mark.due = false;
@@ -382,8 +379,10 @@ export class Session {
         await this.call("conversations.mark", { channel, ts: sent });
         this.store?.removeMark(channel, sent);
         attempt = 0;
+        mark.open = mark.due;
       } catch (thrown) {
         mark.due = failureOf(thrown).kind !== "refused";
+        mark.open = mark.due;
         if (!mark.due) this.store?.removeMark(channel, mark.ts);
         wait += fullJitterMs(attempt++, 1_000, 30_000, this.ports.world.random());
       }
@@ -621,9 +620,11 @@ export class Session {
     let state = this.state.get();
     const effects: Effect[] = [];
     for (const input of inputs) {
-      const step = apply(state, input);
-      state = step.state;
-      effects.push(...step.effects);
+      for (const it of [input, ...this.stillMarked(input)]) {
+        const step = apply(state, it);
+        state = step.state;
+        effects.push(...step.effects);
+      }
     }
     this.state.set(state);
     for (const effect of effects) this.run(effect);
@@ -636,6 +637,22 @@ export class Session {
         this.dispatch({ type: "typing_expired", now: this.ports.world.now() });
       });
     }
+  }
+
+  /** Where the person put the cursor last, if a frame moves it elsewhere before the server knows of that. */
+  private stillMarked(input: Input): Input[] {
+    if (this.marks.size === 0 || input.type !== "frame") return [];
+    const { frame } = input;
+    const events = frame.type === "_page" ? (frame as Extract<TopicFrames, { type: "_page" }>).events : [frame as WireEvent];
+    const still = new Set<string>();
+    for (const { type, channel, ts } of events) {
+      const mark = type.endsWith("_marked") && typeof channel === "string" ? this.marks.get(channel) : undefined;
+      if (mark === undefined || !mark.open || type === "thread_marked") continue;
+      if (ts === mark.ts) mark.open = false;
+      if (mark.open) still.add(channel as string);
+      else still.delete(channel as string);
+    }
+    return [...still].map((channel) => ({ type: "guess_read", channel, ts: this.marks.get(channel)!.ts }));
   }
 
   /** Takes out of memory what is far from where the person looks; it is on the device, and on the server. */

@@ -15,7 +15,7 @@ import { ConversationHeader } from "./ConversationHeader";
 import { MessageList } from "./MessageList";
 import { Writer } from "./Writer";
 
-/** Somebody who has looked at a conversation for longer than this keeps their place in it, milliseconds. */
+/** Somebody who has looked at a conversation for longer than this, or has done anything in it, keeps their place, milliseconds. */
 const OPENING_MS = 4_000;
 
 /** One conversation: its messages and the place to write. */
@@ -32,12 +32,12 @@ function Open({ channel }: { channel: Channel }) {
   const name = channel.is_im || channel.is_mpim ? title : `#${title}`;
   const [editing, setEditing] = useState<Ts | undefined>(undefined);
   const [atEnd, setAtEnd] = useState(false);
-  const { line: unreadAfter, opening } = useUnreadLine(id, atEnd);
+  const { line: unreadAfter, opening, act } = useUnreadLine(id, atEnd);
   const thread = useCallback((ts: Ts) => navigate({ name: "channel", channel: id, thread: ts }), [id]);
   const [target, jump] = useTarget(id, undefined);
   const canWrite = !channel.is_archived;
   return (
-    <section className="pane conversation" aria-label={name}>
+    <section className="pane conversation" aria-label={name} onPointerDownCapture={act} onKeyDownCapture={act} onWheelCapture={act}>
       {canWrite && <DropTarget owner={id} label={name} />}
       <ConversationHeader channel={channel} title={title} onJump={jump} />
       <MessageList
@@ -64,7 +64,7 @@ function Open({ channel }: { channel: Channel }) {
  * Marks the conversation read while the person is at its end and looks at the window, and says where
  * the line "new" goes: it stays where it was when they came, and moves when they look away.
  */
-function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; opening: number } {
+function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; opening: number; act: () => void } {
   const session = useSession();
   const current = useSignal(session.current);
   const looks = useSignal(focused);
@@ -94,18 +94,21 @@ function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; open
     [id],
   );
   // What happened while the page was closed comes a moment after what the device has: the list opens once more, at the line.
-  const opened = useRef({ at: 0, current });
+  const opened = useRef({ at: 0, current, acted: false });
   useEffect(() => {
     opened.current.at = performance.now();
   }, []);
   const [opening, setOpening] = useState(0);
+  const act = useCallback(() => {
+    opened.current.acted = true;
+  }, []);
   useEffect(() => {
     if (!current || opened.current.current) return;
     opened.current.current = true;
     const it = session.state.get().conversations[id];
     if (it === undefined || !hasUnreads(it)) return;
     setLine((was) => was ?? it.lastRead);
-    if (performance.now() - opened.current.at < OPENING_MS) setOpening((count) => count + 1);
+    if (!opened.current.acted && performance.now() - opened.current.at < OPENING_MS) setOpening((count) => count + 1);
   }, [current, id, session]);
   useEffect(() => {
     const it = session.state.get().conversations[id];
@@ -123,7 +126,7 @@ function useUnreadLine(id: string, atEnd: boolean): { line: Ts | undefined; open
     seen.current = true;
     if (unread) session.read(id);
   }, [atEnd, looks, current, held, unread, latest, id, session]);
-  return { line, opening };
+  return { line, opening, act };
 }
 
 /** The newest message of one's own that can be edited. */

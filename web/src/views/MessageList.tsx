@@ -52,7 +52,7 @@ const CONTEXT_PX = 72;
 const FOCUS_FRAMES = 20;
 /** A scroll this soon after a wheel, key or finger is the person's doing, milliseconds. */
 const INTENT_MS = 600;
-/** So soon after the list changed a scroll is the list's own, milliseconds. */
+/** So soon after the list or its size changed a scroll is the list's own, milliseconds. */
 const SETTLE_MS = 150;
 
 /** A log on screen: virtualised, opened at the first unread message, and never jumping. */
@@ -96,7 +96,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const stick = useRef(false);
   const opened = useRef(false);
   const intent = useRef(0);
-  const seen = useRef({ size: 0, view: 0 });
+  const seen = useRef({ top: 0, size: 0, view: 0 });
   const changed = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   /** It was opened where it should be: before that nobody has seen its end. */
@@ -110,27 +110,30 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const current = focused >= 0 ? focused : items.length - 1;
   const shift = useShift(items);
 
+  // Not by `scrollToIndex`: it goes on as long as rows are measured, also against who scrolls away meanwhile.
   const toEnd = useCallback(() => {
     stick.current = true;
-    list.current?.scrollToIndex(Number.MAX_SAFE_INTEGER, { align: "end" });
     const it = box.current;
     if (it) it.scrollTop = it.scrollHeight;
   }, []);
 
   const look = useCallback(() => {
     const it = list.current;
-    if (!it || !opened.current) return;
-    const rest = it.scrollSize - it.scrollOffset - it.viewportSize;
-    // A distance from the end is somebody's wish, unless it is there because something grew.
-    const grew = seen.current.size !== it.scrollSize || seen.current.view !== it.viewportSize;
-    seen.current = { size: it.scrollSize, view: it.viewportSize };
+    const frame = box.current;
+    if (!it || !frame || !opened.current) return;
+    // As it is on screen: what the list computes may not have been drawn.
+    const [was, is, now] = [seen.current, { top: frame.scrollTop, size: frame.scrollHeight, view: frame.clientHeight }, performance.now()];
+    seen.current = is;
+    if (is.size !== was.size || is.view !== was.view) changed.current = now;
+    const rest = is.size - is.top - is.view;
+    // A distance from the end is somebody's wish if they did something, or went up while nothing grew.
     if (rest < END_PX) stick.current = true;
-    else if (performance.now() - intent.current < INTENT_MS || (!grew && performance.now() - changed.current > SETTLE_MS)) stick.current = false;
+    else if (now - intent.current < INTENT_MS || (is.top < was.top && now - changed.current > SETTLE_MS)) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
     if (reached) setBelow(0);
     top.set(topOf(it, top.get()));
-    if (it.scrollOffset < AHEAD_PX) session.loadOlder(logKey);
+    if (is.top < AHEAD_PX) session.loadOlder(logKey);
     if (rest < AHEAD_PX) session.loadNewer(logKey);
     const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
     if (reached) session.sees(logKey, "end");
@@ -203,6 +206,20 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
 
   useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
   useEffect(look, [busy, look]);
+  // Whatever makes the list higher, and however late it is drawn: who is at the end stays there.
+  useEffect(() => {
+    const rows = box.current!.lastElementChild as HTMLElement;
+    let height = rows.style.height;
+    const watch = new MutationObserver(() => {
+      if (rows.style.height === height) return;
+      height = rows.style.height;
+      if (!stick.current || !opened.current) return;
+      toEnd();
+      look();
+    });
+    watch.observe(rows, { attributes: true, attributeFilter: ["style"] });
+    return () => watch.disconnect();
+  }, [look, toEnd]);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
@@ -259,7 +276,18 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           )}
         </Virtualizer>
       </div>
-      <ListBars items={items} top={top} channel={channel} thread={threadOf(logKey)} newer={log.newer} onJump={onJump} onIndex={(index) => list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX })} />
+      <ListBars
+        items={items}
+        top={top}
+        channel={channel}
+        thread={threadOf(logKey)}
+        newer={log.newer}
+        onJump={onJump}
+        onIndex={(index) => {
+          stick.current = false;
+          list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX });
+        }}
+      />
       {busy && log.older && <span className="sr-only">{t.conversation.loadingOlder}</span>}
       {(!atEnd || log.newer) && (
         <button
@@ -267,8 +295,9 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           className={below > 0 ? "to-end fresh" : "to-end"}
           onClick={() => {
             wish.current = { met: target, end: true };
-            if (log.newer) session.openEnd(logKey);
-            else toEnd();
+            if (log.newer) return session.openEnd(logKey);
+            toEnd();
+            look();
           }}
         >
           <Icon name="arrowDown" />
