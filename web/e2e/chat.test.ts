@@ -94,8 +94,7 @@ test("a text with markup stays a text, and names and emoji become what they mean
 });
 
 test("reactions come and go live", async () => {
-  await desk.message("third from Ann").hover();
-  await desk.page.getByRole("toolbar").getByLabel("Add a reaction").click();
+  await desk.action(desk.message("third from Ann"), "Add a reaction");
   await desk.page.getByLabel("Search emoji").fill("rocket");
   await desk.page.keyboard.press("Enter");
   for (const device of [laptop, phone, desk]) await device.message("third from Ann").locator('[data-reaction="rocket"]', { hasText: "1" }).waitFor();
@@ -118,17 +117,13 @@ test("edits and deletions reach everybody", async () => {
   await editor.fill("without a typo");
   await editor.press("Enter");
   for (const device of [phone, desk]) await device.feed().locator("article", { hasText: "without a typo (edited)" }).waitFor();
-  // The row gets smaller when its editor closes: before that the pointer would end up beside it.
-  await laptop.page.locator(".editor").waitFor({ state: "detached" });
-  await laptop.feed().locator("article", { hasText: "without a typo" }).hover();
-  await laptop.page.getByRole("toolbar").getByLabel("Delete").click();
+  await laptop.action(laptop.feed().locator("article", { hasText: "without a typo" }), "Delete");
   await laptop.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   for (const device of [laptop, phone, desk]) await device.feed().locator("article", { hasText: "without a typo" }).waitFor({ state: "detached" });
 });
 
 test("threads live beside the conversation, and their address can be reloaded", async () => {
-  await desk.message("third from Ann").hover();
-  await desk.page.getByRole("toolbar").getByLabel("Reply in thread").click();
+  await desk.action(desk.message("third from Ann"), "Reply in thread");
   await desk.thread().locator("article", { hasText: "third from Ann" }).waitFor();
   await desk.reply("a reply from Bo");
   await desk.thread().locator("article", { hasText: "a reply from Bo" }).waitFor();

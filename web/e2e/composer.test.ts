@@ -530,8 +530,7 @@ test("a thread has a composer of its own, with its own draft", async () => {
   await type("a question");
   const { ts } = await sent();
   const row = writer.feed().locator(`[data-ts="${ts}"]`);
-  await row.hover();
-  await writer.page.getByRole("toolbar", { name: "Message actions" }).getByLabel("Reply in thread").click();
+  await writer.action(row, "Reply in thread");
   const reply = writer.area(".thread");
   await reply.click();
   await type("an *answer* half");

@@ -39,8 +39,7 @@ const reactions = async () => (await server.history(ann.token, general)).find((i
 test("the table is not loaded before somebody asks for it", async () => {
   const loaded = () => laptop.page.evaluate(() => performance.getEntriesByType("resource").filter((it) => /EmojiTable/.test(it.name)).length);
   expect(await loaded()).toBe(0);
-  await laptop.message("react to me").hover();
-  await laptop.page.getByRole("toolbar").getByLabel("Add a reaction").click();
+  await laptop.action(laptop.message("react to me"), "Add a reaction");
   await laptop.page.getByLabel("Search emoji").waitFor();
   expect(await loaded()).toBeGreaterThan(0);
   await laptop.page.getByRole("button", { name: "white check mark" }).waitFor();

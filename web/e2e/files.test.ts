@@ -94,8 +94,7 @@ test("formatting stays, a message may be files only, and a thread takes them too
   await ann.area().press("Enter");
   const only = bo.feed().locator("article", { has: bo.page.locator(".file-card[aria-label='only.txt']") });
   await only.waitFor();
-  await ann.message("three files").hover();
-  await ann.message("three files").getByRole("button", { name: "Reply in thread" }).click();
+  await ann.action(ann.message("three files"), "Reply in thread");
   await ann.area(".thread").waitFor();
   await drop(ann.page, ann.thread().locator("[role=feed]"), [picture("reply.png", 200, 100)]);
   await ready(ann, 1, ".thread");

@@ -106,8 +106,7 @@ test("copying a message's link gives the address that leads to it", async () => 
   await laptop.online();
   await laptop.toEnd();
   const row = laptop.message("link me");
-  await row.hover();
-  await row.getByLabel("More actions").click();
+  await laptop.action(row, "More actions");
   await laptop.screenshot("message-menu");
   await laptop.page.getByRole("menuitem", { name: "Copy link" }).click();
   await laptop.page.getByText("The link was copied.").waitFor();

@@ -166,6 +166,17 @@ export class Device {
     return this.feed().locator("article", { has: this.page.getByText(text, { exact: true }) });
   }
 
+  /** Clicks one of the actions that a message has under the pointer; points at it again if it moved away meanwhile. */
+  async action(row: Locator, label: string): Promise<void> {
+    const until = Date.now() + 15_000;
+    for (;;) {
+      await row.hover();
+      const clicked = await row.getByRole("toolbar").getByLabel(label).click({ timeout: 1_500 }).then(() => undefined, (thrown: unknown) => thrown);
+      if (clicked === undefined) return;
+      if (Date.now() > until) throw clicked;
+    }
+  }
+
   async send(text: string): Promise<void> {
     await this.write(".conversation", text);
   }

@@ -22,6 +22,16 @@ import { MessageRow } from "./MessageRow";
 import { buildItems } from "./items";
 import type { Item } from "./items";
 
+/** Where a list stands that went to a message. */
+interface Hold {
+  key: string;
+  align: "start" | "center" | "end";
+  /** Room above it, pixels. */
+  above: number;
+  /** Until then, `performance.now()`. */
+  until: number;
+}
+
 interface Props {
   logKey: LogKey;
   channel: string;
@@ -52,6 +62,8 @@ const CONTEXT_PX = 72;
 const FOCUS_FRAMES = 20;
 /** A scroll this soon after a wheel, key or finger is the person's doing, milliseconds. */
 const INTENT_MS = 600;
+/** A list that went somewhere stays there until nothing was measured for this long, milliseconds. */
+const HOLD_MS = 500;
 /** So soon after the list or its size changed a scroll is the list's own, milliseconds. */
 const SETTLE_MS = 150;
 
@@ -94,6 +106,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const list = useRef<VirtualizerHandle>(null);
   const box = useRef<HTMLDivElement>(null);
   const stick = useRef(false);
+  const hold = useRef<Hold | undefined>(undefined);
   const opened = useRef(false);
   const intent = useRef(0);
   const seen = useRef({ top: 0, size: 0, view: 0 });
@@ -110,12 +123,46 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const current = focused >= 0 ? focused : items.length - 1;
   const shift = useShift(items);
 
-  // Not by `scrollToIndex`: it goes on as long as rows are measured, also against who scrolls away meanwhile.
+  const shown = useRef(items);
+  shown.current = items;
+
+  // Not by the list's own `scrollToIndex`: that goes on as long as rows are measured, also against who scrolls away meanwhile.
+  /** Back to where the list should be, now that something has another size. */
+  const follow = useCallback(() => {
+    const [it, frame, held, now] = [list.current, box.current, hold.current, performance.now()];
+    if (!it || !frame) return;
+    const index = held === undefined || now > held.until ? -1 : shown.current.findIndex((item) => item.key === held.key);
+    if (held !== undefined && index >= 0) {
+      held.until = now + HOLD_MS;
+      const room = frame.clientHeight - it.getItemSize(index);
+      frame.scrollTop = it.getItemOffset(index) - held.above - (held.align === "start" ? 0 : held.align === "center" ? room / 2 : room);
+      return;
+    }
+    hold.current = undefined;
+    if (stick.current) frame.scrollTop = frame.scrollHeight;
+  }, []);
+
   const toEnd = useCallback(() => {
     stick.current = true;
-    const it = box.current;
-    if (it) it.scrollTop = it.scrollHeight;
-  }, []);
+    hold.current = undefined;
+    follow();
+  }, [follow]);
+
+  const goTo = useCallback(
+    (index: number, align: Hold["align"], above = 0) => {
+      const item = shown.current[index];
+      if (item === undefined) return;
+      stick.current = false;
+      hold.current = { key: item.key, align, above, until: performance.now() + HOLD_MS };
+      follow();
+    },
+    [follow],
+  );
+
+  const act = () => {
+    intent.current = performance.now();
+    hold.current = undefined;
+  };
 
   const look = useCallback(() => {
     const it = list.current;
@@ -127,7 +174,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     if (is.size !== was.size || is.view !== was.view) changed.current = now;
     const rest = is.size - is.top - is.view;
     // A distance from the end is somebody's wish if they did something, or went up while nothing grew.
-    if (rest < END_PX) stick.current = true;
+    if (rest < END_PX || now < (hold.current?.until ?? 0)) stick.current = rest < END_PX;
     else if (now - intent.current < INTENT_MS || (is.top < was.top && now - changed.current > SETTLE_MS)) stick.current = false;
     const reached = stick.current && !log.newer;
     setAtEnd(reached);
@@ -154,17 +201,17 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   const arrive = useCallback(() => {
     if (target === undefined || wish.current.met === target || !covers(log, target.ts)) return false;
     wish.current = { met: target, end: false };
-    stick.current = false;
     const found = items.findIndex((item) => compareTs(item.message.ts, target.ts) >= 0);
     const index = found < 0 ? items.length - 1 : found;
-    list.current?.scrollToIndex(index, target.exact ? { align: "center" } : { align: "start", offset: -CONTEXT_PX });
+    if (target.exact) goTo(index, "center");
+    else goTo(index, "start", CONTEXT_PX);
     if (!target.exact) return true;
     const item = items[index];
     if (item?.message.ts !== target.ts) notify(t.jump.missing);
     if (item !== undefined) focusRow(item.key);
     setFocusedKey(item?.key);
     return true;
-  }, [target, wish, log, items, focusRow]);
+  }, [target, wish, log, items, focusRow, goTo]);
 
   // Opens where a link leads; else at the first unread message, with the line and a little context above it.
   useLayoutEffect(() => {
@@ -172,7 +219,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const end = wish.current.end || items[items.length - 1]?.pending?.status === "sending";
     const first = end ? -1 : items.findIndex((item) => item.fresh);
     const led = arrive();
-    if (!led && first >= 0) list.current?.scrollToIndex(first, { align: "start", offset: -CONTEXT_PX });
+    if (!led && first >= 0) goTo(first, "start", CONTEXT_PX);
     else if (!led) toEnd();
     const frame = requestAnimationFrame(() => {
       markOnce("first-conversation");
@@ -206,25 +253,24 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
 
   useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
   useEffect(look, [busy, look]);
-  // Whatever makes the list higher, and however late it is drawn: who is at the end stays there.
+  // Whatever makes the list higher, and however late it is drawn: the list stays where it should be.
   useEffect(() => {
     const rows = box.current!.lastElementChild as HTMLElement;
     let height = rows.style.height;
     const watch = new MutationObserver(() => {
       if (rows.style.height === height) return;
       height = rows.style.height;
-      if (!stick.current || !opened.current) return;
-      toEnd();
+      follow();
       look();
     });
     watch.observe(rows, { attributes: true, attributeFilter: ["style"] });
     return () => watch.disconnect();
-  }, [look, toEnd]);
+  }, [look, follow]);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     if (!target.matches("article") && target !== box.current) return;
-    intent.current = performance.now();
+    act();
     const at = focused < 0 ? items.length : focused;
     const to = event.key === "ArrowUp" ? at - 1 : event.key === "ArrowDown" ? at + 1 : event.key === "Home" ? 0 : event.key === "End" ? items.length - 1 : undefined;
     if (to === undefined) return;
@@ -233,7 +279,10 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const item = items[index];
     if (item === undefined) return;
     setFocusedKey(item.key);
-    list.current?.scrollToIndex(index, { align: "nearest" });
+    const [it, frame] = [list.current!, box.current!];
+    const [start, end] = [it.getItemOffset(index), it.getItemOffset(index) + it.getItemSize(index)];
+    if (start < frame.scrollTop) goTo(index, "start");
+    else if (end > frame.scrollTop + frame.clientHeight) goTo(index, "end");
     focusRow(item.key);
   };
 
@@ -249,9 +298,9 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
         tabIndex={focused < 0 && !atEnd ? 0 : -1}
         onKeyDown={keyDown}
         onFocus={(event) => setFocusedKey(event.target.closest<HTMLElement>("article[data-key]")?.dataset["key"] ?? focusedKey)}
-        onWheel={() => (intent.current = performance.now())}
-        onTouchMove={() => (intent.current = performance.now())}
-        onPointerDown={() => (intent.current = performance.now())}
+        onWheel={act}
+        onTouchMove={act}
+        onPointerDown={act}
       >
         <div className="list-spacer" />
         {items.length === 0 && intro}
@@ -262,7 +311,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           bufferSize={600}
           onScroll={look}
           onResize={() => {
-            if (stick.current && opened.current) toEnd();
+            follow();
             look();
           }}
           data={items}
@@ -283,10 +332,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
         thread={threadOf(logKey)}
         newer={log.newer}
         onJump={onJump}
-        onIndex={(index) => {
-          stick.current = false;
-          list.current?.scrollToIndex(index, { align: "start", offset: -CONTEXT_PX });
-        }}
+        onIndex={(index) => goTo(index, "start", CONTEXT_PX)}
       />
       {busy && log.older && <span className="sr-only">{t.conversation.loadingOlder}</span>}
       {(!atEnd || log.newer) && (
