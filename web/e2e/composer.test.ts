@@ -334,7 +334,8 @@ test("what is typed before the editor has come is not lost in the change, and ca
   await writer.online();
   await field.waitFor();
   const row = writer.feed().locator("article").last();
-  await row.focus();
+  // A row can have the focus once it has been measured.
+  await expect.poll(() => row.evaluate((it) => ((it as HTMLElement).focus(), it === document.activeElement))).toBe(true);
   await release();
   await area.waitFor();
   expect(await row.evaluate((it) => it === document.activeElement)).toBe(true);

@@ -169,9 +169,13 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const frame = box.current;
     if (!it || !frame || !opened.current) return;
     // As it is on screen: what the list computes may not have been drawn.
-    const [was, is, now] = [seen.current, { top: frame.scrollTop, size: frame.scrollHeight, view: frame.clientHeight }, performance.now()];
+    const [was, now] = [seen.current, performance.now()];
+    if (frame.scrollHeight !== was.size || frame.clientHeight !== was.view) {
+      changed.current = now;
+      follow();
+    }
+    const is = { top: frame.scrollTop, size: frame.scrollHeight, view: frame.clientHeight };
     seen.current = is;
-    if (is.size !== was.size || is.view !== was.view) changed.current = now;
     const rest = is.size - is.top - is.view;
     // A distance from the end is somebody's wish if they did something, or went up while nothing grew.
     if (rest < END_PX || now < (hold.current?.until ?? 0)) stick.current = rest < END_PX;
@@ -185,7 +189,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
     const [upper, lower] = [items[it.findItemIndex(it.scrollOffset)], items[it.findItemIndex(it.scrollOffset + it.viewportSize)]];
     if (reached) session.sees(logKey, "end");
     else if (upper && lower) session.sees(logKey, { first: upper.message.ts, last: lower.message.ts });
-  }, [items, log.newer, logKey, session, top]);
+  }, [items, log.newer, logKey, session, top, follow]);
   useEffect(() => () => session.sees(logKey, undefined), [logKey, session]);
 
   /** Gives a row the focus as soon as it can have it: a row is drawn, and hidden until measured, a few frames after a scroll to it. */
@@ -254,18 +258,18 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
   useEffect(() => onEnd?.(settled && atEnd && !log.newer), [settled, atEnd, log.newer, onEnd, items]);
   useEffect(look, [busy, look]);
   // Whatever makes the list higher, and however late it is drawn: the list stays where it should be.
+  const latest = useRef(look);
   useEffect(() => {
-    const rows = box.current!.lastElementChild as HTMLElement;
-    let height = rows.style.height;
+    latest.current = look;
+  }, [look]);
+  useEffect(() => {
+    const rows = box.current!.lastElementChild!;
     const watch = new MutationObserver(() => {
-      if (rows.style.height === height) return;
-      height = rows.style.height;
-      follow();
-      look();
+      if (box.current?.scrollHeight !== seen.current.size) latest.current();
     });
     watch.observe(rows, { attributes: true, attributeFilter: ["style"] });
     return () => watch.disconnect();
-  }, [look, follow]);
+  }, []);
 
   const keyDown = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
@@ -310,10 +314,7 @@ function LoadedList({ logKey, channel, label, canWrite, unreadAfter, editing, on
           shift={shift}
           bufferSize={600}
           onScroll={look}
-          onResize={() => {
-            follow();
-            look();
-          }}
+          onResize={look}
           data={items}
           {...(focused < 0 ? {} : { keepMounted: [focused] })}
         >
