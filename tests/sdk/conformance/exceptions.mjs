@@ -86,6 +86,7 @@ export const accepted = [
   ...keys(['chat.update'], '/message', { ...shape.threadKeys, ts: shape.ts, subtype: shape.string, attachments: shape.list(shape.attachment) }, SAMPLED),
   { of: ['chat.update'], at: '/message/parent_user_id', as: shape.id('UW'), why: SAMPLED, sometimes: true },
   { of: ['chat.update'], at: '/message/reactions', as: shape.reactions, why: SAMPLED, sometimes: true },
+  ...keys(['chat.update', 'reactions.get'], '/message', { pinned_info: shape.pinnedInfo, pinned_to: shape.list(shape.id('CDG')) }, SAMPLED, { sometimes: true }),
   ...keys(['reactions.get'], '/message', { ...shape.threadKeys, edited: shape.edited }, SAMPLED, { sometimes: true }),
   { of: CHANGED_CHANNEL, at: '/channel/num_members', as: shape.integer, why: `${OURS}: a conversation looks the same wherever it is shown` },
   { of: ['users.conversations'], at: '/channels/[]/num_members', as: shape.integer, why: `${OURS}: a conversation looks the same wherever it is shown` },
