@@ -110,7 +110,13 @@ test("a picture of another site is fetched only when the reader asks", async () 
   await row.getByText("a chart of the week").waitFor();
   const before = await row.boundingBox();
   expect(asked).toEqual([]);
-  await row.getByRole("button", { name: "Show image" }).click();
+  const show = row.getByRole("button", { name: "Show image" });
+  const left = async () => {
+    // A message that has just come may move while the pointer is down on it.
+    await show.click({ timeout: 2_000 }).catch(() => {});
+    return show.count();
+  };
+  await expect.poll(left).toBe(0);
   await row.getByRole("img", { name: "a chart of the week" }).waitFor();
   await expect.poll(() => row.locator("img").evaluate((it: HTMLImageElement) => it.naturalWidth)).toBe(300);
   expect(asked).toEqual(["https://pictures.example/chart.svg"]);
