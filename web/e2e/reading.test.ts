@@ -65,7 +65,7 @@ test("a link opens its message in its place, however far back, with what is arou
   // It is not the end, and the way there is at hand.
   await laptop.page.locator(".to-end").click();
   await laptop.message("line 179").waitFor();
-  await expect.poll(() => laptop.message("line 20").count()).toBe(0);
+  expect(await laptop.message("line 20").count()).toBe(0);
 });
 
 test("back and forward go between links, and a link in a message stays in the client", async () => {
@@ -131,7 +131,7 @@ test("one jumps to a day, and to the beginning", async () => {
   await laptop.accessible();
   await laptop.page.getByRole("button", { name: "The very beginning" }).click();
   await laptop.page.getByText("This is the very beginning of #random").waitFor();
-  await expect.poll(() => laptop.message("line 179").count()).toBe(0);
+  expect(await laptop.message("line 179").count()).toBe(0);
   await laptop.page.locator("header").getByLabel("Jump to date").click();
   await laptop.page.getByLabel("Jump to date").getByRole("textbox").or(laptop.page.locator(".jump-menu input")).first().press("Enter");
   // Today's first message, with its day above it.
@@ -153,11 +153,11 @@ test("marked unread stays unread on every device until one reads on", async () =
   await laptop.page.keyboard.press("u");
   await laptop.feed().locator(".new-line").waitFor();
   await phone.entry(general).locator(".mentions", { hasText: "1" }).waitFor();
-  await expect.poll(() => laptop.entry(general).getAttribute("class")).toContain("unread");
+  expect(await laptop.entry(general).getAttribute("class")).toContain("unread");
   await laptop.screenshot("marked-unread");
   // Still, although the end is in sight; gone when one leaves and comes back.
   await laptop.channel(random);
-  await expect.poll(() => laptop.entry(general).getAttribute("class")).toContain("unread");
+  expect(await laptop.entry(general).getAttribute("class")).toContain("unread");
   await laptop.channel(general);
   await laptop.feed().locator(".new-line").waitFor();
   await phone.entry(general).locator(".mentions").waitFor({ state: "detached" });
@@ -187,7 +187,7 @@ test("marked unread while an earlier mark is on its way stays unread", async () 
   pass();
   await back;
   await phone.entry(general).locator("xpath=self::*[contains(@class, 'unread')]").waitFor();
-  await expect.poll(() => laptop.entry(general).getAttribute("class")).toContain("unread");
+  expect(await laptop.entry(general).getAttribute("class")).toContain("unread");
   await laptop.feed().locator(".new-line").waitFor();
 });
 
@@ -260,7 +260,7 @@ test("notices, deleted parents, me-messages and broadcasts are told in words", a
   for (const words of ["joined", `was added by ${ann.name}`, "set the topic: tides", "set the purpose: to know", "renamed the channel from told to retold", "archived this channel", "brought this channel back from the archive", "waves", "replied to a thread: a parent"]) expect(text).toContain(words);
   await server.call(bo.token, "chat.delete", { channel: id, ts: parent.ts });
   await laptop.feed().getByText("This message was deleted.").waitFor();
-  await expect.poll(() => laptop.feed().locator("article", { hasText: "This message was deleted." }).locator(".thread-link").innerText()).toContain("2 replies");
+  expect(await laptop.feed().locator("article", { hasText: "This message was deleted." }).locator(".thread-link").innerText()).toContain("2 replies");
   expect(await laptop.feed().locator("article.me .text").evaluate((it) => getComputedStyle(it).fontStyle)).toBe("italic");
   await laptop.screenshot("notices");
   await laptop.accessible();
